@@ -1,0 +1,73 @@
+# kiloframe's task runner. `make help` lists the targets. Everything works in a folder whose path has spaces:
+# recipes only use relative paths, quoted.
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+PYTHON ?= python3
+PORT ?= 8000
+SERVE ?= 1
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.kiloframe-installed
+
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+# Deterministic plots and quiet tools; nothing here reaches the network.
+export MPLBACKEND ?= Agg
+
+.PHONY: help demo site test test-all lint clean install chromium
+
+help:  ## list the targets
+	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | while IFS=$$'\t' read -r name text; do printf '  make %-10s %s\n' "$$name" "$$text"; done
+
+install: $(STAMP)  ## create .venv with everything, at the tested versions
+
+$(STAMP): pyproject.toml constraints.txt hatch_build.py
+	@echo "==> Installing kiloframe with all extras into $(VENV) (about 2 minutes, 1.5 GB on disk)"
+	@"$(PYTHON)" -c 'import sys; v = sys.version_info; sys.exit(0 if v >= (3, 11) else f"make: kiloframe needs Python 3.11 or newer, and $(PYTHON) is {v.major}.{v.minor}; type: make PYTHON=python3.11 $(MAKECMDGOALS)")'
+	@test -x "$(BIN)/python" || "$(PYTHON)" -m venv "$(VENV)"
+	@"$(BIN)/python" -m pip install --quiet --no-warn-script-location -c constraints.txt -e '.[all]' 2> >(grep -v "is ignored: it is neither a file nor a directory" >&2)
+	@touch "$(STAMP)"
+	@echo "==> Installed: $$("$(BIN)/kiloframe" --version)"
+
+demo: $(STAMP)  ## install, execute the fdm notebook live, build the site and serve it (SERVE=0: stop after the build; PORT=8000)
+	@"$(BIN)/python" -c 'from kiloframe.web import check_port; import sys; sys.exit(check_port($(PORT)) if "$(SERVE)" != "0" else 0)'
+	@echo "==> Executing notebooks/fdm.py (about 2 minutes; frames, curves and verdicts come from this run)"
+	@"$(BIN)/kiloframe" run fdm
+	@echo "==> Building the site"
+	@"$(BIN)/kiloframe" site
+	@echo "==> The executed notebook: build/runs/fdm/fdm.ipynb    The site: site/index.html"
+	@if [ "$(SERVE)" != "0" ]; then "$(BIN)/kiloframe" site --serve --no-build --port "$(PORT)"; fi
+
+site: $(STAMP)  ## build the site into site/ from the facts and the results at hand
+	@"$(BIN)/kiloframe" site
+
+lint: $(STAMP)  ## check the facts, the code style and the types
+	@echo "==> Facts (kiloframe lint)"; "$(BIN)/kiloframe" lint
+	@echo "==> Code style (ruff)"; "$(BIN)/ruff" check . && "$(BIN)/ruff" format --check .
+	@echo "==> Types (mypy)"; "$(BIN)/mypy"
+
+chromium:
+	@command -v chromium >/dev/null || command -v google-chrome >/dev/null || { \
+	  if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	    echo "==> Installing chromium for the browser tests (apt-get)"; \
+	    apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium >/dev/null; \
+	  else \
+	    echo "make: the browser tests need Chromium; install it (Debian, Ubuntu: sudo apt-get install chromium; macOS: brew install --cask chromium) and type make test again" >&2; exit 2; \
+	  fi; }
+
+# Tests that need a GPU are deselected where there is none, so that nothing is skipped.
+NO_GPU = $$("$(BIN)/python" -c 'import torch; print("" if torch.cuda.is_available() else " and not gpu")')
+
+test: $(STAMP) chromium lint  ## lint, types, and all tests but the slow ones
+	@echo "==> Tests (unit, data, contract, notebook at smoke scale, browser)"
+	@"$(BIN)/python" -m pytest -m "not slow$(NO_GPU)" --durations=10
+	@echo "==> All passed. Nothing was skipped; the slow tests run with: make test-all"
+
+test-all: $(STAMP) chromium lint  ## everything, the slow tests too
+	@"$(BIN)/python" -m pytest -m "not nothing$(NO_GPU)" --durations=15
+	@echo "==> All passed."
+
+clean:  ## remove what was built or installed (never results/ or weights/)
+	@rm -rf "$(VENV)" build site dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	@echo "==> Removed .venv, build, site and caches"
