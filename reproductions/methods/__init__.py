@@ -1,0 +1,1 @@
+"""One file per method: what is peculiar to it, and nothing else."""

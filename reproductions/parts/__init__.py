@@ -1,0 +1,1 @@
+"""What several methods share: schedules, attention, U-Nets, diffusion. Import the module you need."""
