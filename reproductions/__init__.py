@@ -1,0 +1,52 @@
+"""Minimal PyTorch reproductions of the catalogue's methods. Importing this package imports no torch."""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from kiloframe.errors import UserError
+
+if TYPE_CHECKING:
+    from reproductions.contract import Reproduction
+
+__all__ = ["load", "method", "names", "weights_path"]
+
+_HERE = Path(__file__).resolve().parent
+
+
+def names() -> list[str]:
+    """Slugs of the methods that have a reproduction: every file in reproductions/methods/, found by itself."""
+    return sorted(file.stem for file in (_HERE / "methods").glob("[a-z]*.py"))
+
+
+def method(slug: str) -> type[Reproduction]:
+    """The model class of a method. Raises UserError for a slug without a reproduction. Imports torch."""
+    slug = slug.replace("-", "_")
+    if slug not in names():
+        near = difflib.get_close_matches(slug, names(), 3)
+        hint = f"; nearest: {', '.join(near)}" if near else ""
+        raise UserError(f"there is no reproduction of {slug!r}{hint}; there are: {', '.join(names())}")
+    try:
+        module = importlib.import_module(f"reproductions.methods.{slug}")
+    except ModuleNotFoundError as error:
+        if error.name and error.name.split(".")[0] == "reproductions":
+            raise
+        raise UserError(
+            f"the package {error.name!r} is missing; type: pip install 'kiloframe[reproductions]'"
+        ) from None
+    found: type[Reproduction] = module.METHOD
+    return found
+
+
+def weights_path(slug: str, variant: str | None = None) -> Path:
+    """Where toy weights are kept: weights/<slug>.safetensors, those of a variant weights/<slug>-<variant>.safetensors."""
+    name = slug.replace("-", "_") + (f"-{variant}" if variant else "")
+    return _HERE.parent / "weights" / f"{name}.safetensors"
+
+
+def load(slug: str, variant: str | None = None) -> Reproduction:
+    """The model with its toy weights in one call: `reproductions.load("fdm")`. Raises UserError when there are none."""
+    return method(slug).load(weights_path(slug, variant))

@@ -1,0 +1,281 @@
+"""One training loop for all reproductions: stages in order, moving average of the weights, checkpoints, resuming.
+
+Step k of stage s depends on (seed, s, k) and the state alone, so a run that was killed and resumed ends with the
+same weights as one that was not.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import platform
+import shlex
+import tempfile
+import time
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+import reproductions
+from kiloframe.errors import UserError
+from reproductions.contract import Reproduction, Stage
+
+__all__ = ["PRESETS", "TrainingReport", "learning_rate", "train"]
+
+PRESETS = ("smoke", "toy", "gpu")
+WARM_UP = 100
+CHECKPOINT_SECONDS = 60
+
+
+@dataclasses.dataclass(frozen=True)
+class TrainingReport:
+    """How weights came to be; kept beside them as JSON. `loss` holds [step, loss] pairs, averaged over 20 steps."""
+
+    slug: str
+    variant: str | None
+    preset: str
+    seed: int
+    steps: int
+    batch: int
+    parameters: int
+    seconds: float
+    command: str
+    machine: str
+    torch: str
+    loss: list[tuple[int, float]]
+    weights: str
+
+
+def learning_rate(step: int, steps: int, peak: float) -> float:
+    """Linear warm-up over 100 steps (or a tenth of the run), then half a cosine down to zero."""
+    warm = min(WARM_UP, max(1, steps // 10))
+    if step < warm:
+        return peak * (step + 1) / warm
+    return peak * 0.5 * (1 + float(np.cos(np.pi * (step - warm) / max(1, steps - warm))))
+
+
+def train(
+    slug: str,
+    *,
+    preset: str = "toy",
+    variant: str | None = None,
+    seed: int = 0,
+    steps: int | None = None,
+    restart: bool = False,
+    out: str | Path | None = None,
+    progress: bool = True,
+) -> TrainingReport:
+    """Train a method and write its weights; continues an interrupted run unless `restart`.
+
+    preset: "smoke", "toy" or "gpu"; variant: a name from the method's Config.variants(), an ablation; steps: instead
+    of the preset's; out: weight file, default weights/<slug>[-<variant>].safetensors for toy, else build/train/.
+    Raises UserError for an unknown method, preset or variant, and when the loss stops being a number.
+    """
+    if preset not in PRESETS:
+        raise UserError(f"there is no preset {preset!r}; allowed: {', '.join(PRESETS)}")
+    if steps is not None and steps < 1:
+        raise UserError(f"--steps must be at least 1, not {steps}")
+    kind = reproductions.method(slug)
+    slug = kind.slug
+    config = getattr(kind.Config, preset)()
+    if variant is not None:
+        variants = getattr(kind.Config, "variants", dict)()
+        if variant not in variants:
+            raise UserError(f"{slug} has no variant {variant!r}; there are: {', '.join(variants) or 'none'}")
+        config = dataclasses.replace(config, **variants[variant])
+    torch_state = torch.get_rng_state()
+    torch.manual_seed(seed)  # initial weights come from the global generator; it is put back below
+    model = kind(config)
+    torch.set_rng_state(torch_state)
+    device = "cuda" if preset == "gpu" and torch.cuda.is_available() else "cpu"
+    model.to(device)
+
+    name = f"{slug}{f'-{variant}' if variant else ''}-{preset}-seed{seed}"
+    folder = Path("build", "train", name) if out is None else Path(out).parent / f".{Path(out).name}.train"
+    folder.mkdir(parents=True, exist_ok=True)
+    target = Path(out) if out is not None else _default_target(slug, variant, preset, folder)
+    total = steps if steps is not None else config.steps
+    run = _Run(model, folder, total, seed, device)
+    if restart:
+        run.forget()
+    run.resume()
+    try:
+        _all_stages(run, config, progress)
+    except KeyboardInterrupt:
+        run.checkpoint()
+        raise
+    model.load_state_dict(run.average)
+    model.save(target)
+    report = TrainingReport(
+        slug=slug,
+        variant=variant,
+        preset=preset,
+        seed=seed,
+        steps=total,
+        batch=config.batch,
+        parameters=sum(p.numel() for p in model.parameters()),
+        seconds=round(run.seconds, 1),
+        command=_command(slug, preset, variant, seed, steps),
+        machine=f"{platform.machine()}, {os.cpu_count()} CPU cores, {torch.get_num_threads()} threads, {device}",
+        torch=torch.__version__,
+        loss=_smooth(run.losses),
+        weights=target.name,
+    )
+    _write_text(target.with_suffix(".json"), json.dumps(dataclasses.asdict(report), indent=1) + "\n")
+    run.forget()
+    return report
+
+
+def _default_target(slug: str, variant: str | None, preset: str, folder: Path) -> Path:
+    return reproductions.weights_path(slug, variant) if preset == "toy" else folder / f"{slug}.safetensors"
+
+
+def _command(slug: str, preset: str, variant: str | None, seed: int, steps: int | None) -> str:
+    words = ["kiloframe", "train", slug, "--preset", preset, "--seed", str(seed)]
+    words += ["--variant", variant] if variant else []
+    words += ["--steps", str(steps)] if steps else []
+    return shlex.join(words)
+
+
+class _Run:
+    """The state of one training run and its checkpoint file."""
+
+    def __init__(self, model: Reproduction, folder: Path, total: int, seed: int, device: str) -> None:
+        self.model, self.total, self.seed, self.device = model, total, seed, device
+        self.file = folder / "checkpoint.pt"
+        self.stage, self.step, self.seconds = 0, 0, 0.0
+        self.losses: list[float] = []
+        self.average: dict[str, Tensor] = {k: v.detach().clone() for k, v in model.state_dict().items()}
+        self.live: list[torch.optim.Optimizer] = []
+        self.saved_optimizers: list[dict[str, Any]] = []
+
+    def checkpoint(self) -> None:
+        """Write the whole state to a temporary file, then rename it over the last one."""
+        state = {
+            "key": [self.total, self.seed],
+            "stage": self.stage,
+            "step": self.step,
+            "seconds": self.seconds,
+            "losses": self.losses,
+            "model": self.model.state_dict(),
+            "average": self.average,
+            "optimizers": [optimizer.state_dict() for optimizer in self.live],
+        }
+        temporary = self.file.with_suffix(".tmp")
+        torch.save(state, temporary)
+        os.replace(temporary, self.file)
+
+    def resume(self) -> None:
+        """Take up the last checkpoint of the same run, if there is one."""
+        if not self.file.exists():
+            return
+        try:
+            state = torch.load(self.file, weights_only=True, map_location=self.device)
+            if state["key"] != [self.total, self.seed]:
+                return
+            self.model.load_state_dict(state["model"])
+        except Exception as error:
+            raise UserError(
+                f"the checkpoint {self.file} cannot be read ({type(error).__name__}); start over with --restart"
+            ) from None
+        self.stage, self.step, self.seconds = state["stage"], state["step"], state["seconds"]
+        self.losses, self.average = state["losses"], state["average"]
+        self.saved_optimizers = state["optimizers"]
+
+    def forget(self) -> None:
+        """Remove the checkpoint."""
+        self.file.unlink(missing_ok=True)
+        if self.file.parent.exists() and not any(self.file.parent.iterdir()):
+            self.file.parent.rmdir()
+
+
+def _all_stages(run: _Run, config: Any, progress: bool) -> None:
+    from tqdm import tqdm
+
+    stages = run.model.stages()
+    shares = sum(_pair(stage)[0].share for stage in stages)
+    for number, stage in enumerate(stages):
+        parts = _pair(stage)
+        steps = max(1, round(run.total * parts[0].share / shares))
+        if number < run.stage:
+            continue
+        run.live = [
+            torch.optim.AdamW(_parameters(part.modules), lr=config.learning_rate, betas=(0.9, 0.99), weight_decay=0.01)
+            for part in parts
+        ]
+        if run.saved_optimizers:
+            for optimizer, state in zip(run.live, run.saved_optimizers, strict=True):
+                optimizer.load_state_dict(state)
+            run.saved_optimizers = []
+        bar = tqdm(total=steps, initial=run.step, desc=f"{run.model.slug}: {parts[0].name}", disable=not progress)
+        _one_stage(run, config, parts, number, steps, bar)
+        bar.close()
+        run.stage, run.step = number + 1, 0
+
+
+def _one_stage(run: _Run, config: Any, parts: tuple[Stage, ...], number: int, steps: int, bar: Any) -> None:
+    run.model.train()
+    last_saved = started = time.monotonic()
+    spent = run.seconds
+    while run.step < steps:
+        k = run.step
+        clip = run.model.clips(np.random.default_rng([run.seed, number, k]), config.batch).to(run.device)
+        for part, optimizer in zip(parts, run.live, strict=True):
+            for group in optimizer.param_groups:
+                group["lr"] = learning_rate(k, steps, config.learning_rate)
+            losses = part.loss(clip, run.seed * 1_000_003 + k)
+            if not torch.isfinite(losses["loss"]):
+                raise UserError(f"the loss of stage {part.name!r} is not a number at step {k}; lower the learning rate")
+            optimizer.zero_grad(set_to_none=True)
+            losses["loss"].backward()  # type: ignore[no-untyped-call]
+            nn.utils.clip_grad_norm_(_parameters(part.modules), 1.0)
+            optimizer.step()
+        run.losses.append(float(losses["loss"].detach()))
+        _average(run, config.ema)
+        run.step += 1
+        run.seconds = spent + time.monotonic() - started
+        bar.update(1)
+        if k % 20 == 0:
+            bar.set_postfix(loss=f"{np.mean(run.losses[-50:]):.4f}", refresh=False)
+        if time.monotonic() - last_saved > CHECKPOINT_SECONDS:
+            run.checkpoint()
+            last_saved = time.monotonic()
+
+
+def _average(run: _Run, decay: float) -> None:
+    """average <- d average + (1 - d) weights, with d rising to `decay` so that the start is forgotten soon."""
+    d = min(decay, (1 + run.step) / (10 + run.step))
+    with torch.no_grad():
+        for name, value in run.model.state_dict().items():
+            if value.is_floating_point():
+                run.average[name].lerp_(value, 1 - d)
+            else:
+                run.average[name].copy_(value)
+
+
+def _pair(stage: Stage | tuple[Stage, ...]) -> tuple[Stage, ...]:
+    return (stage,) if isinstance(stage, Stage) else stage
+
+
+def _parameters(modules: Iterable[nn.Module]) -> list[nn.Parameter]:
+    return [p for module in modules for p in module.parameters()]
+
+
+def _smooth(losses: list[float], width: int = 20) -> list[tuple[int, float]]:
+    return [
+        (i + len(losses[i : i + width]), round(float(np.mean(losses[i : i + width])), 5))
+        for i in range(0, len(losses), width)
+    ]
+
+
+def _write_text(path: Path, text: str) -> None:
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    with os.fdopen(handle, "w", encoding="utf-8") as file:
+        file.write(text)
+    os.chmod(temporary, 0o644)
+    os.replace(temporary, path)
