@@ -42,7 +42,7 @@ def method(slug: str) -> type[Reproduction]:
 
 
 def weights_path(slug: str, variant: str | None = None) -> Path:
-    """Where toy weights are kept: weights/<slug>.safetensors, those of a variant weights/<slug>-<variant>.safetensors."""
+    """Where toy weights are kept: weights/<slug>.safetensors; a variant's: weights/<slug>-<variant>.safetensors."""
     name = slug.replace("-", "_") + (f"-{variant}" if variant else "")
     return _HERE.parent / "weights" / f"{name}.safetensors"
 

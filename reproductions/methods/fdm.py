@@ -53,7 +53,7 @@ class Config:
     horizon: int = 64
     prefix: int = 8
     sampling_steps: int = 10
-    steps: int = 3000
+    steps: int = 2600
     batch: int = 16
     learning_rate: float = 2e-3
     ema: float = 0.995

@@ -5,7 +5,7 @@ schedules without torch. A schedule is a lazy sequence of steps; each step is on
 
     K  `window`   frames per call, observed and latent together
     g  `new`      frames generated per call (K / 2 in the paper)
-    N  `horizon`  the longest span seen in training; beyond it the last N / 2 frames become the prefix of a fresh problem
+    N  `horizon`  the longest span seen in training; beyond it the last N / 2 frames are the prefix of a fresh problem
 """
 
 from __future__ import annotations
