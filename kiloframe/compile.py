@@ -9,9 +9,7 @@ from __future__ import annotations
 
 import difflib
 import hashlib
-import os
 import re
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
@@ -20,6 +18,7 @@ import msgspec
 import yaml
 
 from kiloframe.errors import UserError
+from kiloframe.files import write_atomically
 from kiloframe.schema import Dataset, Method, Metric
 from kiloframe.snapshot import SCHEMA_VERSION, Facts, fingerprint
 
@@ -364,15 +363,7 @@ def compile_catalogue(catalogue: Path) -> Facts:
 def write_snapshot(catalogue: Path, target: Path) -> Facts:
     """Compile and write the snapshot atomically; returns the facts. Raises UserError as `compile_catalogue`."""
     facts = compile_catalogue(catalogue)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=target.name)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(msgspec.msgpack.encode(facts))
-        os.replace(temporary, target)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
+    write_atomically(target, msgspec.msgpack.encode(facts))
     return facts
 
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import os
-import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, ClassVar, Self
@@ -17,6 +15,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from kiloframe.errors import UserError
+from kiloframe.files import replacing
 
 __all__ = ["Condition", "Reproduction", "Stage", "generate_to_file"]
 
@@ -81,19 +80,10 @@ class Reproduction(nn.Module):
 
     def save(self, path: str | Path) -> None:
         """Write weights (fp16) and config (in the metadata) as one safetensors file, atomically."""
-        path = Path(path)
-        path.parent.mkdir(parents=True, exist_ok=True)
         state = {name: value.detach().to(torch.float16).contiguous() for name, value in self.state_dict().items()}
         metadata = {"slug": self.slug, "config": json.dumps(dataclasses.asdict(self.config), sort_keys=True)}
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        os.close(handle)
-        try:
+        with replacing(path) as temporary:
             save_file(state, temporary, metadata)
-            os.chmod(temporary, 0o644)
-            os.replace(temporary, path)
-        except BaseException:
-            Path(temporary).unlink(missing_ok=True)
-            raise
 
     @classmethod
     def load(cls, path: str | Path) -> Self:

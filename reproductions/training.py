@@ -11,7 +11,6 @@ import json
 import os
 import platform
 import shlex
-import tempfile
 import time
 from collections.abc import Iterable
 from pathlib import Path
@@ -23,6 +22,7 @@ from torch import Tensor, nn
 
 import reproductions
 from kiloframe.errors import UserError
+from kiloframe.files import write_atomically
 from reproductions.contract import Reproduction, Stage
 
 __all__ = ["PRESETS", "TrainingReport", "learning_rate", "train"]
@@ -126,7 +126,7 @@ def train(
         loss=_smooth(run.losses),
         weights=target.name,
     )
-    _write_text(target.with_suffix(".json"), json.dumps(dataclasses.asdict(report), indent=1) + "\n")
+    write_atomically(target.with_suffix(".json"), json.dumps(dataclasses.asdict(report), indent=1) + "\n")
     run.forget()
     return report
 
@@ -271,11 +271,3 @@ def _smooth(losses: list[float], width: int = 20) -> list[tuple[int, float]]:
         (i + len(losses[i : i + width]), round(float(np.mean(losses[i : i + width])), 5))
         for i in range(0, len(losses), width)
     ]
-
-
-def _write_text(path: Path, text: str) -> None:
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    with os.fdopen(handle, "w", encoding="utf-8") as file:
-        file.write(text)
-    os.chmod(temporary, 0o644)
-    os.replace(temporary, path)
