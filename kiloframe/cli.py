@@ -1,0 +1,132 @@
+"""The command: `kiloframe list`, `show`, `run` and the rest. Each command's module is imported when it is called.
+
+Exit codes: 0 done; 1 the command did its work and the answer is bad news (lint found problems, a run failed);
+2 a mistake of the user, told in one sentence on stderr; 130 interrupted; 141 the reader of the pipe went away.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import click
+
+from kiloframe import __version__
+from kiloframe.errors import UserError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+__all__ = ["COMMANDS", "cli", "invoke", "main"]
+
+# Command -> module of kiloframe.commands; the order is that of `kiloframe --help`.
+COMMANDS = {
+    "list": "listing",
+}
+
+# The package that brings a module -> the extra to install.
+EXTRAS = {
+    "reproductions": ("torch", "einops", "numpy", "sklearn", "av", "PIL", "safetensors", "tqdm"),
+    "notebooks": ("papermill", "jupytext", "ipykernel", "nbformat", "nbconvert", "nbclient", "matplotlib"),
+    "site": ("mkdocs", "material", "mkdocstrings", "altair", "vl_convert", "latex2mathml"),
+    "parquet": ("pyarrow",),
+}
+
+
+class Commands(click.Group):
+    """The group of all commands, imported one by one as they are called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Names in the order of COMMANDS."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command of that name, or None."""
+        module = COMMANDS.get(cmd_name)
+        if module is None:
+            return None
+        command: click.Command = importlib.import_module(f"kiloframe.commands.{module}").command
+        return command
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, message="kiloframe %(version)s")
+def cli() -> None:
+    """The catalogue of long video generation that you can run.
+
+    \b
+    Examples:
+      kiloframe list --paradigm divide-and-conquer
+      kiloframe show nuwa-xl
+      kiloframe lengths
+
+    Every command explains itself: kiloframe COMMAND --help. Hyphen and underscore are one in every name you type.
+    """
+
+
+def main() -> NoReturn:
+    """The console script: runs the command line and exits with its code."""
+    _prepare_streams()
+    code = invoke(sys.argv[1:])
+    # What is still buffered after a broken pipe must not raise again while the interpreter shuts down.
+    try:
+        sys.stdout.flush()
+    except OSError:
+        code = _output_failed(code)
+    sys.exit(code)
+
+
+def invoke(arguments: Sequence[str]) -> int:
+    """Run one command line and return the exit code; every error becomes one sentence on stderr."""
+    try:
+        result: Any = cli.main(list(arguments), prog_name="kiloframe", standalone_mode=False)
+        sys.stdout.flush()
+    except UserError as error:
+        return _say(str(error), error.exit_code)
+    except click.UsageError as error:
+        from kiloframe.commands.mistakes import sentence
+
+        return _say(sentence(error, cli), 2)
+    except click.ClickException as error:
+        return _say(error.format_message(), 2)
+    except (KeyboardInterrupt, click.Abort):
+        return _say("interrupted; nothing half-written was left behind", 130)
+    except ModuleNotFoundError as error:
+        extra = _extra(error.name or "")
+        if extra is None:
+            raise
+        return _say(f"the package {error.name!r} is missing; type: pip install 'kiloframe[{extra}]'", 2)
+    except BrokenPipeError:
+        return _output_failed(141)
+    return result if isinstance(result, int) else 0
+
+
+def _extra(module: str) -> str | None:
+    top = module.split(".")[0]
+    return next((extra for extra, modules in EXTRAS.items() if top in modules), None)
+
+
+def _say(sentence: str, code: int) -> int:
+    from kiloframe.commands.output import clean
+
+    click.echo(f"kiloframe: {clean(sentence)}", err=True)
+    return code
+
+
+def _output_failed(code: int) -> int:
+    """Point stdout at nothing, so that the interpreter does not complain about it on its way out."""
+    nothing = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nothing, sys.stdout.fileno())
+    return code or 141
+
+
+def _prepare_streams() -> None:
+    """UTF-8 whatever the locale says, unless PYTHONIOENCODING or a terminal asks for another; never a crash."""
+    for stream in (sys.stdout, sys.stderr):
+        reconfigure = getattr(stream, "reconfigure", None)
+        if reconfigure is None:
+            continue
+        chosen = "PYTHONIOENCODING" in os.environ or stream.isatty()
+        reconfigure(encoding=stream.encoding if chosen else "utf-8", errors="replace")
