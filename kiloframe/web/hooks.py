@@ -1,0 +1,92 @@
+"""mkdocs hooks: the navigation from what was written, links that work from disk, and search without a server."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+from mkdocs.plugins import event_priority
+
+__all__ = ["from_disk", "navigation", "on_config", "on_page_markdown", "on_post_build", "on_post_page"]
+
+_LINK = re.compile(r'(<a\b[^>]*?\shref=")([^"#?:]*)((?:[#?][^"]*)?")')
+# What a search should find first: methods, then the other facts; code last.
+_BOOST = {"methods": 4.0, "datasets": 2.0, "metrics": 2.0, "survey": 2.0, "api": 0.4, "reproductions": 0.5}
+
+
+def _pages(docs: Path, folder: str) -> list[Any]:
+    """Index page first, then the pages of a folder by name, as mkdocs wants them."""
+    files = sorted(docs.glob(f"{folder}/*.md")) + sorted(docs.glob(f"{folder}/*/index.md"))
+    names = [file.relative_to(docs).as_posix() for file in files]
+    return sorted(names, key=lambda name: (name != f"{folder}/index.md", name))
+
+
+def navigation(docs: Path) -> list[Any]:
+    """The navigation, made from the Markdown files in build/docs."""
+    first = [name for name in ("query.md", "run.md", "teach.md") if (docs / name).is_file()]
+    last = [name for name in ("contributing.md", "changelog.md", "about.md") if (docs / name).is_file()]
+    ran = _pages(docs, "reproductions")[:1] + _pages(docs, "notebooks") + _pages(docs, "reproductions")[1:]
+    survey = _pages(docs, "survey") or [name for name in ("survey.md",) if (docs / name).is_file()]
+    nav: list[Any] = [{"Home": "index.md"}]
+    for title, pages in (
+        ("Methods", _pages(docs, "methods")),
+        ("Data sets", _pages(docs, "datasets")),
+        ("Metrics", _pages(docs, "metrics")),
+        ("The survey", survey),
+        ("Reproductions", ran),
+        ("Guide", first),
+        ("API", _pages(docs, "api")),
+        ("About", last),
+    ):
+        if len(pages) == 1:
+            nav.append({title: pages[0]})
+        elif pages:
+            nav.append({title: pages})
+    return nav
+
+
+def from_disk(html: str) -> str:
+    """The page with links to folders spelt out to their index.html, so that they work without a server."""
+
+    def spell(link: re.Match[str]) -> str:
+        before, path, after = link.groups()
+        if path.startswith("/") or not path:
+            return link[0]
+        if path.split("/")[-1] in (".", ".."):
+            path += "/"
+        return f"{before}{path}index.html{after}" if path.endswith("/") else link[0]
+
+    return _LINK.sub(spell, html)
+
+
+def on_config(config: Any) -> Any:
+    """Fill in the navigation from the files at hand; nothing about it stands in mkdocs.yml."""
+    config.nav = navigation(Path(config.docs_dir))
+    return config
+
+
+def on_page_markdown(markdown: str, page: Any, config: Any, files: Any) -> str:
+    """Weigh pages for the search by the folder they stand in."""
+    boost = _BOOST.get(page.file.src_uri.split("/")[0].removesuffix(".md"))
+    if boost is not None and "search" not in page.meta:
+        page.meta["search"] = {"boost": boost}
+    return markdown
+
+
+def on_post_page(output: str, page: Any, config: Any) -> str:
+    """Every page's links, as they are written to site/."""
+    return from_disk(output)
+
+
+@event_priority(-100)
+def on_post_build(config: Any) -> None:
+    """After the search plugin: the same index as a script, for pages opened from disk, which may not fetch."""
+    index = Path(config.site_dir) / "search" / "search_index.json"
+    content = json.loads(index.read_text("utf-8"))
+    for entry in content["docs"]:
+        path, mark, anchor = entry["location"].partition("#")
+        entry["location"] = (path + "index.html" if path.endswith("/") or not path else path) + mark + anchor
+    text = json.dumps(content, separators=(",", ":"))
+    index.with_suffix(".js").write_text(f"var __index = {text};\n", "utf-8")
