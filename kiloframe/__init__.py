@@ -10,10 +10,9 @@ Importing this package imports neither torch nor pandas nor yaml.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 from kiloframe.errors import UserError
 
+TYPE_CHECKING = False  # importing `typing` would cost more than loading the facts; type checkers take the name as true
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -35,7 +34,7 @@ def load(path: str | Path | None = None) -> Catalogue:
     return _load(path)
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> object:
     if name == "Catalogue":
         from kiloframe.catalogue import Catalogue
 

@@ -278,7 +278,7 @@ class PaperRef(Record):
 
     title: Text
     authors: list[str]
-    arxiv: ArxivId | None = None
+    arxiv: Text | None = None  # words where a metric comes from several papers
     venue: str | None = None
     year: int | None = None
 
@@ -390,9 +390,9 @@ class MetricProtocol(Record):
     """The least a paper must say for the number to mean something."""
 
     samples: str
-    frames: str | int
     preprocessing: str
     report: str
+    frames: str | int | None = None
 
 
 class TestVector(Record):
@@ -427,3 +427,18 @@ class Metric(Record):
     open_questions: list[Text]
     attribution_note: str | UnsetType = UNSET
     history: list[Correction] = []
+
+
+# --- all of it --------------------------------------------------------------------------------------------------
+
+
+class Facts(Struct, kw_only=True, frozen=True):
+    """Everything the catalogue knows, by slug; `survey` is free-form, `references` maps BibTeX keys to entries."""
+
+    schema_version: int
+    fingerprint: str
+    methods: dict[str, Method]
+    datasets: dict[str, Dataset]
+    metrics: dict[str, Metric]
+    survey: dict[str, Any]
+    references: dict[str, str]
