@@ -105,11 +105,12 @@ class Media(_Part):
     fps: float | None = None
 
 
-class Result(_Part):
+class Result(_Part, kw_only=True):
     """One run of one notebook.
 
     The notebook fills everything up to `media`; `kiloframe run` adds how it was run. `source_hash` covers the method
-    file with all it imports from reproductions, the notebook, the parameters and the weights (kiloframe/execute.py).
+    file with all it imports from reproductions, the notebook, the parameters and the weights; `sources` holds the
+    hash of each of these parts, so that `kiloframe status` can say which one changed (kiloframe/sources.py).
     """
 
     format: int = FORMAT
@@ -129,6 +130,7 @@ class Result(_Part):
     machine: str = ""
     versions: dict[str, str] = {}
     source_hash: str = ""
+    sources: dict[str, str] = {}
     weights: dict[str, str] = {}
 
 
