@@ -1,0 +1,210 @@
+"""Pages from records: one jinja2 environment that escapes everything, links between pages, and the source marker.
+
+How a page is made, so that no text of a fact file can become markup:
+- Headings are Markdown and fixed words (the name of a record goes through `heading`); everything else is a block of HTML,
+  which Markdown leaves alone.
+- Whatever a template prints goes through `escape`: HTML's special characters and all characters that Markdown and its
+  extensions give a meaning become numeric entities, which a browser shows as the characters they were.
+- Links are relative and name `index.html`, so that they work served and from disk, with or without
+  `use_directory_urls`: every page is a folder with an index (`methods/nuwa_xl/index.md`, shown as /methods/nuwa_xl/).
+- Addresses taken from facts become links only with http or https.
+
+Classes used by these pages, for the style sheet (tables have no class of their own, so Material styles them):
+  kf-lead          first block of a record page: one-sentence idea, bibliographic line, chips
+  kf-by kf-meta    authors line; small muted line of metadata
+  kf-chips kf-chip row of small labels; kf-chip is a span or a link
+  kf-facts         <dl> of name and value pairs (dt, dd; each pair in a div)
+  kf-unknown       the word "unknown", "not stated", "none"; muted
+  kf-src           marker after a sourced value: focusable span with kf-src-mark (a glyph) and kf-src-text (a tooltip on
+                   hover and focus, inline in print); kf-src-primary, kf-src-secondary, kf-src-memory
+  kf-note          boxed remark; kf-differs: the same where survey and sources disagree (also on a table cell or row)
+  kf-mechanism     mechanism text: div.kf-block of p.kf-line (indent in `--kf-indent`, in characters), kf-formula, kf-item
+  kf-wrap          scrolling box around a wide table (focusable)
+  kf-num           cell with a number; kf-quiet: smaller, muted text
+  kf-claims        list of article.kf-claim; kf-claim-numbers, kf-claim-test inside
+  kf-verdict       icon and word: kf-verdict-held, -not-held, -inconclusive, -not-judged, -not-run
+  kf-related       list of related methods, one line each
+  kf-empty         box "No reproduction yet"; kf-run: box that leads to the executed reproduction
+  kf-figure        figure with an inline SVG (classes inside: kf-axis, kf-grid, kf-stated, kf-shown, kf-threshold)
+  kf-split         two blocks side by side on wide screens; kf-print: what the survey prints
+"""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from collections.abc import Callable, Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any, NamedTuple
+from urllib.parse import urlsplit
+
+import jinja2
+from markupsafe import Markup
+
+from kiloframe.files import write_atomically
+
+__all__ = ["Line", "Page", "escape", "heading", "lines", "number", "plain", "record_link", "render", "safe_url"]
+
+_TEMPLATES = Path(__file__).with_name("templates")
+# Letters, digits, spaces and these signs mean nothing to HTML, Markdown or an extension, wherever they stand.
+_HARMLESS = re.compile(r"[^\w \n.,;?/%@()'+=\u0080-\U0010ffff-]|_")
+_LONG_LINE = 92  # a source line at least this long was wrapped by its editor, so the next one may continue it
+_MARK = re.compile(r"(-|\*|\d+[.)]|\([a-z0-9]{1,3}\)|[A-Z]\.)\s")
+
+
+def escape(value: object) -> Markup:
+    """`value` as text that shows exactly as it is, in an HTML block, in an attribute and in a Markdown line alike."""
+    if hasattr(value, "__html__"):
+        return Markup(value.__html__())
+    if value is None:
+        raise ValueError("None reached a page; say 'unknown' or leave the field out")
+    text = str(value)
+    return Markup(_HARMLESS.sub(lambda match: f"&#{ord(match[0])};", text))
+
+
+def heading(text: str) -> Markup:
+    """`text` on one line, for a Markdown heading."""
+    return escape(" ".join(text.split()))
+
+
+def plain(text: str) -> str:
+    """`text` for a page's title and description, which themes print unescaped: no angle brackets, quotes or entities."""
+    swap = str.maketrans({"<": "‹", ">": "›", '"': "”", "&": "+", "\\": "/", "{": "(", "}": ")"})
+    return " ".join(text.translate(swap).split())
+
+
+def safe_url(url: str | None) -> str | None:
+    """`url` when it is http or https with a host, else None."""
+    try:
+        parts = urlsplit(url or "")
+    except ValueError:
+        return None
+    ok = parts.scheme in ("http", "https") and parts.netloc and not re.search(r"[\s<>\"'`\\]", url or "")
+    return url if ok else None
+
+
+def number(value: float | int | str | None) -> str:
+    """A number as people write it: thousands set apart from five digits on, no trailing zeros; text stays, None is unknown."""
+    if value is None:
+        return "unknown"
+    if isinstance(value, str):
+        return value
+    if isinstance(value, float) and not value.is_integer():
+        return f"{value:.6g}"
+    return f"{int(value):,}".replace(",", "\u202f") if abs(value) >= 10_000 else str(int(value))
+
+
+class Line(NamedTuple):
+    """One line to show: its text, its indent in characters, and whether it reads as a formula or a list item."""
+
+    text: str
+    indent: int
+    kind: str
+
+
+def lines(text: str) -> list[list[Line]]:
+    """Plain text with line structure as blocks of lines: wrapped prose is joined, formulas and indents are kept."""
+    blocks: list[list[Line]] = [[]]
+    length = 0  # of the source line before this one
+    for raw in text.expandtabs(2).rstrip().split("\n"):
+        words = raw.strip()
+        indent = len(raw) - len(raw.lstrip())
+        if not words:
+            if blocks[-1]:
+                blocks.append([])
+            continue
+        last = blocks[-1][-1] if blocks[-1] else None
+        kind = "kf-item" if _MARK.match(words) else "kf-formula" if _formula(words, indent) else ""
+        joins = last and last.kind != "kf-formula" and not kind and length >= _LONG_LINE and indent >= last.indent
+        if last and joins:
+            blocks[-1][-1] = last._replace(text=f"{last.text} {words}")
+        else:
+            blocks[-1].append(Line(words, indent, kind))
+        length = len(raw)
+    return [block for block in blocks if block]
+
+
+def _formula(words: str, indent: int) -> bool:
+    """Whether a line reads as a formula or a column of definitions rather than as prose; only its font depends on it."""
+    if re.search(r"\S {2,}\S", words):
+        return True
+    if not indent or not re.search(r"(^|\s)(:?=|\+=|~|<-|->)\s|\|\|", words):
+        return False
+    tokens = words.split()
+    return sum(bool(re.fullmatch(r"\(?[A-Za-z]?[a-z]{2,}[,.:;)]?", token)) for token in tokens) <= 0.45 * len(tokens)
+
+
+class Page(NamedTuple):
+    """A page to write: its folder below the docs root (`methods/nuwa_xl`, "" for the root), title and description."""
+
+    folder: str
+    title: str
+    description: str
+
+    @property
+    def file(self) -> str:
+        """The Markdown file below the docs root."""
+        return posixpath.join(self.folder, "index.md")
+
+    def to(self, target: str) -> str:
+        """The relative address of `target`: a page's folder ("survey/slips/#fvd-key"), or a file ("api/v1/index.json")."""
+        path, hash_, fragment = target.partition("#")
+        if not path or path.endswith("/"):
+            path += "index.html"
+        return posixpath.relpath(path, self.folder or ".") + hash_ + fragment
+
+
+def record_link(page: Page, kind: str, records: Mapping[str, Any], slug: str, words: str | None = None) -> Markup:
+    """A link to a record's page with its name, or `words`; the bare text where there is no such record."""
+    try:
+        name = records[slug].name
+    except Exception:
+        return escape(words or slug)
+    return Markup('<a href="{}">{}</a>').format(page.to(f"{kind}/{slug}/"), escape(words or name))
+
+
+@cache
+def _environment() -> jinja2.Environment:
+    """The environment of all templates: strict about names, escaping what it prints."""
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(_TEMPLATES),
+        autoescape=True,
+        finalize=escape,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    filters: dict[str, Callable[..., Any]] = {
+        "lines": lines,
+        "number": number,
+        "heading": heading,
+        "safe_url": safe_url,
+    }
+    environment.filters.update(filters)
+    return environment
+
+
+def render(cat: Any, page: Page, template: str, out: Path, **context: Any) -> Path:
+    """Fill `template` (in templates/) and write it at the page's place below `out`; returns the file written.
+
+    The template sees `cat`, `page`, `to` (relative links) and what is given in `context`.
+    """
+
+    def ref(kind: str, pointer: Any) -> Markup:
+        records = {"methods": cat.methods, "datasets": cat.datasets, "metrics": cat.metrics}[kind]
+        if pointer.ref is None:
+            return escape(pointer.text or "unknown")
+        return record_link(page, kind, records, pointer.ref)
+
+    body = _environment().get_template(template).render(cat=cat, page=page, to=page.to, ref=ref, **context)
+    front = f"---\ntitle: {_quoted(page.title)}\ndescription: {_quoted(page.description)}\n---\n\n"
+    path = out / page.file
+    write_atomically(path, front + body)
+    return path
+
+
+def _quoted(text: str) -> str:
+    """`text` as a double-quoted YAML scalar on one line, made harmless for themes."""
+    return f'"{plain(text)}"'
