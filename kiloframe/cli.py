@@ -24,6 +24,20 @@ __all__ = ["COMMANDS", "cli", "invoke", "main"]
 # Command -> module of kiloframe.commands; the order is that of `kiloframe --help`.
 COMMANDS = {
     "list": "listing",
+    "show": "show",
+    "compare": "compare",
+    "lengths": "lengths",
+    "sql": "sql",
+    "cite": "cite",
+    "export": "export",
+    "lint": "lint",
+    "run": "run",
+    "status": "status",
+    "train": "train",
+    "generate": "generate",
+    "site": "site",
+    "doctor": "doctor",
+    "completion": "completion",
 }
 
 # The package that brings a module -> the extra to install.
@@ -50,6 +64,16 @@ class Commands(click.Group):
         command: click.Command = importlib.import_module(f"kiloframe.commands.{module}").command
         return command
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """As click's, but an unknown command is answered with the nearest ones and all of them."""
+        if args and args[0] not in COMMANDS and not args[0].startswith("-") and not ctx.resilient_parsing:
+            from kiloframe.words import refuse
+
+            raise refuse(args[0], "command of kiloframe", COMMANDS)
+        return super().resolve_command(ctx, args)
+
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, message="kiloframe %(version)s")
@@ -70,25 +94,25 @@ def main() -> NoReturn:
     """The console script: runs the command line and exits with its code."""
     _prepare_streams()
     code = invoke(sys.argv[1:])
-    # What is still buffered after a broken pipe must not raise again while the interpreter shuts down.
     try:
         sys.stdout.flush()
-    except OSError:
-        code = _output_failed(code)
+    except OSError:  # told already, or a broken pipe: the interpreter must not complain again on its way out
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = code or 141
     sys.exit(code)
 
 
 def invoke(arguments: Sequence[str]) -> int:
     """Run one command line and return the exit code; every error becomes one sentence on stderr."""
     try:
-        result: Any = cli.main(list(arguments), prog_name="kiloframe", standalone_mode=False)
+        result: Any = cli.main(list(arguments) or ["--help"], prog_name="kiloframe", standalone_mode=False)
         sys.stdout.flush()
     except UserError as error:
         return _say(str(error), error.exit_code)
     except click.UsageError as error:
         from kiloframe.commands.mistakes import sentence
 
-        return _say(sentence(error, cli), 2)
+        return _say(sentence(error), 2)
     except click.ClickException as error:
         return _say(error.format_message(), 2)
     except (KeyboardInterrupt, click.Abort):
@@ -99,7 +123,10 @@ def invoke(arguments: Sequence[str]) -> int:
             raise
         return _say(f"the package {error.name!r} is missing; type: pip install 'kiloframe[{extra}]'", 2)
     except BrokenPipeError:
-        return _output_failed(141)
+        return 141
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        return _say(f"{where}{error.strerror or error}; the command stopped there", 2)
     return result if isinstance(result, int) else 0
 
 
@@ -113,13 +140,6 @@ def _say(sentence: str, code: int) -> int:
 
     click.echo(f"kiloframe: {clean(sentence)}", err=True)
     return code
-
-
-def _output_failed(code: int) -> int:
-    """Point stdout at nothing, so that the interpreter does not complain about it on its way out."""
-    nothing = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nothing, sys.stdout.fileno())
-    return code or 141
 
 
 def _prepare_streams() -> None:

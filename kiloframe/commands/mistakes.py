@@ -1,11 +1,42 @@
-"""Click's usage errors as one sentence each, with the nearest matches."""
+"""Click's usage errors as one sentence each, with the nearest matches and what to type."""
 
 from __future__ import annotations
 
 import click
 
+from kiloframe.words import nearest
 
-def sentence(error: click.UsageError, cli: click.Group) -> str:
-    """What is wrong and what to type instead."""
+__all__ = ["sentence"]
+
+
+_NUMBERS = {
+    "is not a valid integer range": "is not a whole number",
+    "is not a valid integer": "is not a whole number",
+    "is not a valid float": "is not a number",
+}
+
+
+def sentence(error: click.UsageError) -> str:
+    """What is wrong on the command line and what to type instead, without click's three-line usage block."""
     path = error.ctx.command_path if error.ctx else "kiloframe"
-    return f"{error.format_message().rstrip('.')}; see: {path} --help"
+    see = f"see: {path} --help"
+    if isinstance(error, click.NoSuchOption):
+        options = _options(error.ctx)
+        near = nearest(error.option_name, options)
+        hint = f"nearest: {', '.join(near)}; " if near else ""
+        return f"there is no option {error.option_name}; {hint}{see}"
+    if isinstance(error, click.MissingParameter) and error.param is not None:
+        option = isinstance(error.param, click.Option)
+        metavar = error.param.metavar or (error.param.type.name if option else error.param.human_readable_name)
+        return f"{path.removeprefix('kiloframe ')} needs {f'{error.param.opts[0]} ' if option else ''}{metavar.upper()}; {see}"
+    message = error.format_message().strip().rstrip(".")
+    for click_says, we_say in _NUMBERS.items():
+        message = message.replace(click_says, we_say)
+    return f"{message[:1].lower()}{message[1:]}; {see}"
+
+
+def _options(ctx: click.Context | None) -> list[str]:
+    if ctx is None:
+        return []
+    found = [name for param in ctx.command.get_params(ctx) if isinstance(param, click.Option) for name in param.opts]
+    return [name for name in found if name.startswith("--")]

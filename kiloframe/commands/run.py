@@ -1,0 +1,57 @@
+"""`kiloframe run`: execute reproductions' notebooks."""
+
+from __future__ import annotations
+
+import click
+
+from kiloframe.commands.values import Name, Slug
+from kiloframe.errors import UserError
+from kiloframe.results import SCALES
+
+
+@click.command("run", short_help="Execute reproductions' notebooks.")
+@click.argument("slugs", type=Slug("methods"), nargs=-1)
+@click.option("--scale", type=Name(SCALES), default="toy", show_default=True, help="How much is generated.")
+@click.option(
+    "-p", "--parameter", "given", multiple=True, metavar="NAME=VALUE", help="A notebook parameter; repeatable."
+)
+@click.option("--all", "everything", is_flag=True, help="Every method that has a notebook.")
+@click.option("--jobs", type=click.IntRange(1), default=1, show_default=True, metavar="N", help="Notebooks at a time.")
+@click.option("--freeze", is_flag=True, help="After success replace the frozen result in results/.")
+@click.option("--timeout", type=click.IntRange(1), metavar="S", help="Seconds one cell may take.")
+def command(
+    slugs: tuple[str, ...],
+    scale: str,
+    given: tuple[str, ...],
+    everything: bool,
+    jobs: int,
+    freeze: bool,
+    timeout: int | None,
+) -> None:
+    """Execute the notebook of a method, from its weights to its verdicts. Needs a checkout.
+
+    The executed notebook, its numbers and its media are written to build/runs/ after success; a run that fails
+    leaves former results untouched. Scales: toy takes at most two minutes on two cores; smoke generates less and
+    judges nothing; gpu wants a GPU.
+
+    \b
+    Examples:
+      kiloframe run fdm
+      kiloframe run fdm --scale smoke
+      kiloframe run fdm -p seed=3
+      kiloframe run --all --jobs 2 --freeze
+    """
+    from kiloframe import execute, notebooks
+
+    if everything and slugs:
+        raise UserError("give slugs or --all, not both")
+    if not everything and not slugs:
+        raise UserError("run needs a slug or --all, for example: kiloframe run fdm")
+    execute.run(
+        None if everything else slugs,
+        scale=scale,
+        parameters=notebooks.parse_assignments(given),
+        jobs=jobs,
+        freeze=freeze,
+        timeout=timeout,
+    )
