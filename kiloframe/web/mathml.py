@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+from xml.etree import ElementTree
 
 from kiloframe.errors import UserError
 
 __all__ = ["convert", "formula"]
 
+_CHILDREN = dict.fromkeys(("mfrac", "msub", "msup", "munder", "mover", "mroot"), 2) | {"msubsup": 3, "munderover": 3}
 # What may hold a dollar that is no formula comes first: fenced blocks, code spans, HTML comments, escaped dollars.
 _TOKEN = re.compile(
     r"(?P<fence>^(?P<indent>[ \t>]*)(?P<mark>`{3,}|~{3,})[^\n]*\n(?:.*?\n)?(?P=indent)(?P=mark)[`~]*[ \t]*$)"
@@ -30,14 +32,26 @@ def formula(tex: str, display: bool, where: str) -> str:
     except Exception as error:  # the library has no common base for its errors
         reason = str(error) or type(error).__name__
         raise UserError(f"{where}: the formula {source!r} does not parse ({reason}); mend its LaTeX") from None
-    if source.count("{") != source.count("}"):
-        raise UserError(f"{where}: the formula {source!r} does not parse (unbalanced braces); mend its LaTeX")
-    unknown = re.search(r"<m[ion]>(\\[A-Za-z]+)</m[ion]>", made)
-    if unknown:
-        raise UserError(f"{where}: the formula {source!r} uses {unknown[1]}, which is not known; mend its LaTeX")
+    fault = _fault(source, made)
+    if fault:
+        raise UserError(f"{where}: the formula {source!r} does not parse ({fault}); mend its LaTeX")
     # Between the tags Markdown would still read stars and underscores as emphasis.
     made = re.sub(r">([^<]+)<", lambda text: ">" + re.sub(r"[*_`\[\]\\]", _entity, text[1]) + "<", made)
     return made.replace("\n", " ")
+
+
+def _fault(source: str, made: str) -> str | None:
+    """What the converter let pass although it is wrong: open braces, unknown commands, arguments that are missing."""
+    bare = re.sub(r"\\[{}]", "", source)
+    if bare.count("{") != bare.count("}"):
+        return "unbalanced braces"
+    for element in ElementTree.fromstring(made).iter():
+        tag = element.tag.rsplit("}", 1)[-1]
+        if len(element) != _CHILDREN.get(tag, len(element)):
+            return f"an argument is missing in <{tag}>"
+        if (element.text or "").startswith("\\"):
+            return f"{element.text} is not known"
+    return None
 
 
 def _entity(character: re.Match[str]) -> str:
@@ -56,7 +70,7 @@ def convert(markdown: str, where: str, line: int = 1) -> str:
             return found[0]
         at = f"{where}:{line + markdown.count(chr(10), 0, found.start())}"
         if found["block"] is not None:
-            return f'<span class="kf-formula">{formula(found["display"], True, at)}</span>'
+            return f'<span class="kf-math">{formula(found["display"], True, at)}</span>'
         return formula(found["inline"], False, at)
 
     return _TOKEN.sub(replace, markdown) if "$" in markdown else markdown

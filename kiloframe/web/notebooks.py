@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from kiloframe.errors import UserError
 from kiloframe.web import mathml
+from kiloframe.web.verdicts import state
 
 if TYPE_CHECKING:
     from kiloframe.catalogue import Catalogue
@@ -19,9 +20,9 @@ if TYPE_CHECKING:
 __all__ = ["claims_table", "convert_notebook", "run_box", "safe_html", "video_tag", "write_page"]
 
 _TAGS = {
-    "a", "b", "br", "caption", "code", "details", "div", "em", "figcaption", "figure", "i", "img", "li", "ol", "p", "pre",
-    "small", "source", "span", "strong", "sub", "summary", "sup", "table", "tbody", "td", "tfoot", "th", "thead", "tr", "ul",
-    "video",
+    "a", "b", "br", "caption", "code", "details", "div", "em", "figcaption", "figure", "i", "img", "li", "ol", "p",
+    "pre", "small", "source", "span", "strong", "sub", "summary", "sup", "table", "tbody", "td", "tfoot", "th",
+    "thead", "tr", "ul", "video",
 }  # fmt: skip
 _ATTRIBUTES = {
     "*": ["class", "title", "id", "lang", "role", "aria-label", "aria-hidden"],
@@ -33,7 +34,6 @@ _ATTRIBUTES = {
     "video": ["src", "poster", "width", "height", "controls", "muted", "loop", "playsinline", "preload"],
     "details": ["open"],
 }
-_ICONS = {"held": "✓", "not held": "✗", "inconclusive": "≈", "not judged": "–"}
 _ANSI = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 _ELSEWHERE = re.compile(r"""\s(?:src|poster)\s*=\s*["']?\s*(?:[a-z][a-z0-9+.-]*:|//)[^\s>]*""", re.IGNORECASE)
 
@@ -201,7 +201,8 @@ def video_tag(src: str, poster: str | None, alt: str) -> str:
     """A video that shows its poster until it is played."""
     still = f' poster="{escape(poster)}"' if poster else ""
     return (
-        f'<video src="{escape(src)}"{still} controls loop muted playsinline preload="metadata" aria-label="{escape(alt)}">'
+        f'<video src="{escape(src)}"{still} controls loop muted playsinline preload="metadata" '
+        f'aria-label="{escape(alt)}">'
         f'<a href="{escape(src)}">{escape(alt)}</a></video>'
     )
 
@@ -228,10 +229,10 @@ def run_box(result: Result, frozen: bool, script: bool) -> str:
     if script:
         links.append(f'<a href="{slug}.py" download>Script ({slug}.py)</a>')
     links.append(f'<a href="{slug}.ipynb" download>Executed notebook ({slug}.ipynb)</a>')
-    state = "kf-run--frozen" if frozen else "kf-run--fresh"
+    state = "kf-runbox-frozen" if frozen else "kf-runbox-fresh"
     return (
-        f'<div class="kf-run {state}"><p class="kf-run__kind"><strong>{kind}</strong> <span>{note}</span></p>'
-        f'{command}<dl>{facts}</dl><p class="kf-run__links">{" ".join(links)}</p></div>'
+        f'<div class="kf-runbox {state}"><p class="kf-runbox-kind"><strong>{kind}</strong> <span>{note}</span></p>'
+        f'{command}<dl>{facts}</dl><p class="kf-runbox-links">{" ".join(links)}</p></div>'
     )
 
 
@@ -243,15 +244,16 @@ def claims_table(result: Result) -> str:
     )
     head = '<tr><th scope="col">Verdict</th><th scope="col">Claim</th><th scope="col">Why</th></tr>'
     return (
-        '<div class="kf-scroll" tabindex="0" role="region" aria-label="Claims tested by this run">'
-        f'<table class="kf-claims"><thead>{head}</thead><tbody>{rows}</tbody></table></div>'
+        '<div class="kf-wrap" tabindex="0" role="region" aria-label="Claims tested by this run">'
+        f"<table><thead>{head}</thead><tbody>{rows}</tbody></table></div>"
     )
 
 
 def verdict_badge(claim: ClaimResult) -> str:
     """A verdict as icon and word."""
-    name = claim.verdict.replace(" ", "-")
-    return f'<span class="kf-verdict kf-verdict--{name}"><span aria-hidden="true">{_ICONS[claim.verdict]}</span> {claim.verdict}</span>'
+    shown = state(claim)
+    icon = f'<span aria-hidden="true">{shown.icon}</span>'
+    return f'<span class="kf-verdict kf-verdict-{shown.key}">{icon} {shown.word}</span>'
 
 
 def _split_title(markdown: str, otherwise: str) -> tuple[str, str]:

@@ -128,4 +128,5 @@ def summary(log: str) -> str:
         first = complaints[0].replace("Doc file ", "build/docs: page ").rstrip(".")
         more = f" (and {len(complaints) - 1} more)" if len(complaints) > 1 else ""
         return f"mkdocs refused the site: {first}{more}; mend it and type: kiloframe site"
-    return f"mkdocs stopped: {lines[-1] if lines else 'it printed nothing'}; to see all it says, type: mkdocs build --strict"
+    last = lines[-1] if lines else "it printed nothing"
+    return f"mkdocs stopped: {last}; to see all it says, type: mkdocs build --strict"

@@ -1,0 +1,104 @@
+"""The hand-written pages: their generated parts filled in from the facts and results, their formulas converted."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Mapping
+from html import escape
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from kiloframe.errors import UserError
+from kiloframe.web import mathml
+from kiloframe.web.notebooks import video_tag
+
+if TYPE_CHECKING:
+    from kiloframe.catalogue import Catalogue
+    from kiloframe.results import Media, Result
+
+__all__ = ["counts", "fill", "moving_picture", "write_pages"]
+
+_PART = re.compile(r"<!-- kf:([a-z-]+) -->")
+_Results = Mapping[str, "tuple[Result, Path, bool]"]
+
+
+def write_pages(cat: Catalogue, results: _Results, root: Path, docs: Path) -> None:
+    """Finish the hand-written pages in `docs`: copies of CONTRIBUTING and CHANGELOG, generated parts, mathematics.
+
+    Raises UserError that names file and line for a part nobody makes or a formula that does not parse.
+    """
+    written = [file.relative_to(root / "docs") for file in sorted((root / "docs").rglob("*.md"))]
+    for source, name, description in (
+        ("CONTRIBUTING.md", "contributing.md", "How to add a method, a fact or a reproduction."),
+        ("CHANGELOG.md", "changelog.md", "What changed in kiloframe, newest first."),
+    ):
+        if (root / source).is_file():
+            text = _outside_links((root / source).read_text("utf-8"))
+            (docs / name).write_text(f'---\ndescription: "{description}"\n---\n\n{text}', "utf-8")
+    parts = {"counts": counts(cat, results), "moving-picture": moving_picture(results, docs)}
+    for file in written:
+        where = f"docs/{file.as_posix()}"
+        text = (docs / file).read_text("utf-8")
+        (docs / file).write_text(fill(mathml.convert(text, where), parts, where), "utf-8")
+
+
+def fill(markdown: str, parts: Mapping[str, str], where: str) -> str:
+    """The page with each `<!-- kf:NAME -->` replaced by the part of that name."""
+
+    def part(found: re.Match[str]) -> str:
+        if found[1] not in parts:
+            line = 1 + markdown.count("\n", 0, found.start())
+            raise UserError(
+                f"{where}:{line}: nothing makes the part {found[1]!r}; there are: {', '.join(sorted(parts))}"
+            )
+        return parts[found[1]]
+
+    return _PART.sub(part, markdown)
+
+
+def _outside_links(markdown: str) -> str:
+    """Links to files of the checkout, which the site does not hold, as the file's name in code type."""
+    return re.sub(r"\[([^\]\n]+)\]\((?![a-z]+:|#)([^)\s]+)\)", lambda link: f"`{link[2]}`", markdown)
+
+
+def counts(cat: Catalogue, results: _Results) -> str:
+    """What the catalogue holds, counted now: a list of numbers, each leading to where they can be looked at."""
+    methods = cat.methods.values()
+    numbers = [
+        (len(cat.methods), "methods", "methods/"),
+        (len(cat.datasets), "data sets", "datasets/"),
+        (len(cat.metrics), "metrics", "metrics/"),
+        (sum(len(method.results) for method in methods), "published results", "methods/"),
+        (sum(len(method.claims) for method in cat.methods.values()), "testable claims", "methods/"),
+        (sum(len(result.claims) for result, _, _ in results.values()), "claims tested here", "reproductions/"),
+    ]
+    items = "".join(
+        f'<li><a href="{target}index.html"><strong>{number}</strong> <span>{name}</span></a></li>'
+        for number, name, target in numbers
+    )
+    return f'<ul class="kf-counts">{items}</ul>'
+
+
+def moving_picture(results: _Results, docs: Path) -> str:
+    """One of our own videos for the front page, the longest there is; a drawing of frames where nothing has run."""
+    shown: list[tuple[int, str, Media]] = [
+        (media.frames or 0, slug, media)
+        for slug, (result, folder, _) in sorted(results.items())
+        for media in result.media
+        if media.kind == "video" and media.file.endswith((".mp4", ".webm")) and (folder / slug / media.file).is_file()
+    ]
+    if not shown:
+        return '<img class="kf-hero-still" src="assets/logo.svg" alt="" width="160" height="160">'
+    _, slug, media = max(shown, key=lambda item: item[:2])
+    copied = docs / "assets" / "front"
+    copied.mkdir(parents=True, exist_ok=True)
+    folder = results[slug][1] / slug
+    shutil.copy(folder / media.file, copied / media.file)
+    poster = None
+    if media.poster and (folder / media.poster).is_file():
+        shutil.copy(folder / media.poster, copied / media.poster)
+        poster = f"assets/front/{media.poster}"
+    tag = video_tag(f"assets/front/{media.file}", poster, media.alt).replace("<video ", "<video data-kf-play ", 1)
+    words = f"{escape(media.caption)} " + f'<a href="notebooks/{slug}/index.html">See the run</a>'
+    return f'<figure class="kf-moving">{tag}<figcaption>{words}</figcaption></figure>'
