@@ -24,7 +24,7 @@ def nearest(word: str, known: Iterable[str], count: int = 3) -> list[str]:
         """Of the whole names, of their parts (`conquer`), and of a name broken off (`nuwa`): the best."""
         whole = fold(name)
         parts = {whole, whole[: len(key)] if len(key) >= 3 else whole, *(p for p in whole.split("_") if len(p) >= 3)}
-        return max(SequenceMatcher(None, key, part).ratio() - 0.05 * (part != whole) for part in parts)
+        return max(SequenceMatcher(None, key, part).ratio() - 0.1 * (part != whole) for part in parts)
 
     scored = sorted(((likeness(name), name) for name in known), key=lambda pair: (-pair[0], pair[1]))
     return [name for score, name in scored if score >= 0.6][:count]
