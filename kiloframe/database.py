@@ -19,7 +19,7 @@ __all__ = ["MAX_BYTES", "MAX_ROWS", "Database", "create", "schema_sql"]
 
 MAX_ROWS = 100_000
 MAX_BYTES = 64 * 2**20
-MAX_VALUE = 2**20  # bytes of one text or blob; the longest of ours has about ten thousand
+MAX_VALUE = 2**18  # bytes of one text or blob; the longest of ours has about ten thousand
 EXAMPLE = "select slug, shown_frames from methods where shown_frames > 1000"
 _REFUSED = {"load_extension", "fts3_tokenizer", "readfile", "writefile", "edit"}
 
@@ -126,7 +126,7 @@ def _explained(error: Exception, sql: str, seconds: float) -> UserError:
     if "one statement" in said:
         return UserError("the query holds more than one statement; write one SELECT")
     if "too big" in said or isinstance(error, (OverflowError, MemoryError)):
-        return UserError(f"the query makes a value larger than {MAX_VALUE // 2**20} MB; make it smaller")
+        return UserError(f"the query makes a value larger than {MAX_VALUE // 2**10} kB; make it smaller")
     if match := re.match(r"no such table: (?:\w+\.)?(.*)", said):
         return UserError(f"there is no table {match[1]!r}{_near(match[1], TABLES)}; tables: {', '.join(TABLES)}")
     if match := re.match(r"no such column: (?:\w+\.)?(.*)", said):
