@@ -48,5 +48,8 @@ def weights_path(slug: str, variant: str | None = None) -> Path:
 
 
 def load(slug: str, variant: str | None = None) -> Reproduction:
-    """The model with its toy weights in one call: `reproductions.load("fdm")`. Raises UserError when there are none."""
+    """The model with its toy weights in one call: `reproductions.load("fdm")`.
+
+    Raises UserError for an unknown slug, and for weights that are missing, damaged or of another method.
+    """
     return method(slug).load(weights_path(slug, variant))

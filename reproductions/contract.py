@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+import inspect
 import json
+import signal
+import threading
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from types import FrameType
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -17,7 +22,7 @@ from torch import Tensor, nn
 from kiloframe.errors import UserError
 from kiloframe.files import replacing
 
-__all__ = ["Condition", "Reproduction", "Stage", "generate_to_file"]
+__all__ = ["Condition", "Reproduction", "Stage", "generate_to_file", "on_stop"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -48,10 +53,14 @@ class Stage:
 
 
 class Reproduction(nn.Module):
-    """Base of every method: builds from a config, trains by stages, streams frames, saves and loads itself."""
+    """Base of every method: builds from a config, trains by stages, streams frames, saves and loads itself.
+
+    slug: the record it belongs to; world: its default world; uses: the fields of `Condition` that it reads.
+    """
 
     slug: ClassVar[str]
     world: ClassVar[str]
+    uses: ClassVar[tuple[str, ...]] = ()
     Config: ClassVar[Any]
 
     def __init__(self, config: Any) -> None:
@@ -62,6 +71,19 @@ class Reproduction(nn.Module):
         """The training stages, in order."""
         raise TypeError(f"{type(self).__name__} must say how it is trained")
 
+    @classmethod
+    def count(cls, config: Any) -> int:
+        """How many parameters the model of a config has; built on the meta device, so that any size costs nothing."""
+        with torch.device("meta"):
+            return sum(p.numel() for p in cls(config).parameters())
+
+    def refuse_unused(self, condition: Condition | None) -> None:
+        """Raise UserError for a field of the condition that the method does not use."""
+        for field in dataclasses.fields(Condition):
+            if field.name not in self.uses and condition is not None and getattr(condition, field.name) is not None:
+                allowed = ", ".join(self.uses) or "no condition"
+                raise UserError(f"{self.slug} cannot use {field.name}; it takes: {allowed}")
+
     def clips(self, rng: np.random.Generator, batch: int) -> Tensor:
         """A training batch (b, t, c, h, w), drawn with `rng` alone."""
         raise TypeError(f"{type(self).__name__} must say what it is trained on")
@@ -69,7 +91,10 @@ class Reproduction(nn.Module):
     def stream(
         self, frames: int, condition: Condition | None = None, *, seed: int = 0, batch: int = 1
     ) -> Iterator[Tensor]:
-        """Chunks (b, t, c, h, w), float32 in [0, 1], in order, as soon as they are final."""
+        """Chunks (b, t, c, h, w), float32 in [0, 1], in order, as soon as they are final.
+
+        Mistakes in the arguments are raised by this call, not by the first chunk.
+        """
         raise TypeError(f"{type(self).__name__} must say how it generates")
 
     def generate(
@@ -123,35 +148,59 @@ def generate_to_file(
     seed: int = 0,
     prompt: str | None = None,
     variant: str | None = None,
+    schedule: str | None = None,
     progress: bool = True,
-    **options: Any,
 ) -> Path:
-    """Stream `frames` frames of a method's toy weights into a video file (.mp4, .webm, .gif, .webp).
+    """Stream `frames` frames of a method's toy weights into a video file (.mp4, .webm, .gif, .webp), 10 a second.
 
-    The same seed gives the same file content. Nothing is left at `out` if it is interrupted.
-    Raises UserError for an unknown method, missing weights, a prompt the method cannot use, or an unwritable file.
+    prompt: what to show, for methods that take text; schedule: the order of frames, for methods that have several.
+    The same seed gives the same file content. Nothing is left at `out` if it is interrupted (Ctrl-C, SIGTERM).
+    Raises UserError for an unknown method or schedule, missing weights, a prompt or schedule the method cannot use,
+    a bad length, an unknown suffix or an unwritable place, each before anything is computed.
     """
     import reproductions
     from reproductions.video import VideoWriter
 
     if frames < 1:
         raise UserError(f"--frames must be at least 1, not {frames}")
+    kind = reproductions.method(slug)
+    if prompt is not None and "captions" not in kind.uses:
+        raise UserError(f"{kind.slug} takes no prompt; leave --prompt away")
+    options: dict[str, Any] = {}
+    if schedule is not None:
+        if "schedule" not in inspect.signature(kind.stream).parameters:
+            raise UserError(f"{kind.slug} has one order of frames only; leave --schedule away")
+        options["schedule"] = schedule
+    writer = VideoWriter(out, fps=10, scale_up=8)
     model = reproductions.load(slug, variant)
-    if prompt is not None and "text" not in getattr(model, "controls", ()):
-        raise UserError(f"{slug} takes no prompt; leave --prompt away")
     condition = Condition(captions=(prompt,)) if prompt is not None else None
-    bar = _bar(frames) if progress else None
-    with VideoWriter(out, fps=10, scale_up=8) as writer, torch.inference_mode():
-        for chunk in model.stream(frames, condition, seed=seed, **options):
+    chunks = model.stream(frames, condition, seed=seed, **options)
+    with torch.inference_mode(), on_stop(_interrupt), writer, _bar(frames, progress) as bar:
+        for chunk in chunks:
             writer.write(chunk[0].numpy())
-            if bar is not None:
-                bar.update(chunk.shape[1])
-    if bar is not None:
-        bar.close()
+            bar.update(chunk.shape[1])
     return Path(out)
 
 
-def _bar(frames: int) -> Any:
+@contextmanager
+def on_stop(handler: Callable[[int, FrameType | None], None]) -> Iterator[None]:
+    """Within the block, Ctrl-C and SIGTERM call `handler`. Does nothing outside the main thread, which alone may."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {number: signal.signal(number, handler) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, former in before.items():
+            signal.signal(number, former)
+
+
+def _interrupt(_number: int, _frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+def _bar(frames: int, progress: bool) -> Any:
     from tqdm import tqdm
 
-    return tqdm(total=frames, unit="frame", desc="generating")
+    return tqdm(total=frames, unit="frame", desc="generating", disable=not progress)

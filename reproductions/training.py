@@ -1,7 +1,14 @@
 """One training loop for all reproductions: stages in order, moving average of the weights, checkpoints, resuming.
 
 Step k of stage s depends on (seed, s, k) and the state alone, so a run that was killed and resumed ends with the
-same weights as one that was not.
+same weights as one that was not. A checkpoint is written every minute, on Ctrl-C and on SIGTERM, always between steps.
+
+In the background, for as long as it takes, through logouts and interruptions:
+
+    nohup kiloframe train fdm > train.log 2>&1 &
+    tail -f train.log           # steps, loss, time left
+    kill %1                     # stops after the step at hand
+    kiloframe train fdm         # the same command takes the run up again
 """
 
 from __future__ import annotations
@@ -14,6 +21,7 @@ import shlex
 import time
 from collections.abc import Iterable
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 import numpy as np
@@ -23,7 +31,7 @@ from torch import Tensor, nn
 import reproductions
 from kiloframe.errors import UserError
 from kiloframe.files import write_atomically
-from reproductions.contract import Reproduction, Stage
+from reproductions.contract import Reproduction, Stage, on_stop
 
 __all__ = ["PRESETS", "TrainingReport", "learning_rate", "train"]
 
@@ -73,8 +81,11 @@ def train(
     """Train a method and write its weights; continues an interrupted run unless `restart`.
 
     preset: "smoke", "toy" or "gpu"; variant: a name from the method's Config.variants(), an ablation; steps: instead
-    of the preset's; out: weight file, default weights/<slug>[-<variant>].safetensors for toy, else build/train/.
-    Raises UserError for an unknown method, preset or variant, and when the loss stops being a number.
+    of the preset's; out: weight file, default weights/<slug>[-<variant>].safetensors for toy, else below build/train/.
+    The report with the loss curve is written beside the weights as JSON. Ctrl-C and SIGTERM raise KeyboardInterrupt
+    after a checkpoint; a second one does not wait for the step at hand.
+    Raises UserError for an unknown method, preset or variant, a checkpoint that is damaged or of a run with other
+    settings, and when the loss stops being a number.
     """
     if preset not in PRESETS:
         raise UserError(f"there is no preset {preset!r}; allowed: {', '.join(PRESETS)}")
@@ -84,31 +95,34 @@ def train(
     slug = kind.slug
     config = getattr(kind.Config, preset)()
     if variant is not None:
-        variants = getattr(kind.Config, "variants", dict)()
+        variants: dict[str, dict[str, Any]] = getattr(kind.Config, "variants", dict)()
         if variant not in variants:
             raise UserError(f"{slug} has no variant {variant!r}; there are: {', '.join(variants) or 'none'}")
         config = dataclasses.replace(config, **variants[variant])
-    torch_state = torch.get_rng_state()
-    torch.manual_seed(seed)  # initial weights come from the global generator; it is put back below
-    model = kind(config)
-    torch.set_rng_state(torch_state)
+    with torch.random.fork_rng():  # initial weights come from the global generator, which is put back
+        torch.manual_seed(seed)
+        model = kind(config)
     device = "cuda" if preset == "gpu" and torch.cuda.is_available() else "cpu"
     model.to(device)
 
     name = f"{slug}{f'-{variant}' if variant else ''}-{preset}-seed{seed}"
-    folder = Path("build", "train", name) if out is None else Path(out).parent / f".{Path(out).name}.train"
-    folder.mkdir(parents=True, exist_ok=True)
+    if out is None:
+        folder = reproductions.weights_path(slug).parent.parent / "build" / "train" / name
+    else:
+        folder = Path(out).parent / f".{Path(out).name}.train"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"{folder.parent} cannot be written ({error.strerror}); name another place") from None
     target = Path(out) if out is not None else _default_target(slug, variant, preset, folder)
     total = steps if steps is not None else config.steps
-    run = _Run(model, folder, total, seed, device)
+    key = json.dumps([slug, preset, variant, seed, total, dataclasses.asdict(config)])
+    run = _Run(model, folder, total, seed, device, key)
     if restart:
-        run.forget()
+        run.file.unlink(missing_ok=True)
     run.resume()
-    try:
+    with on_stop(run.ask_to_stop):
         _all_stages(run, config, progress)
-    except KeyboardInterrupt:
-        run.checkpoint()
-        raise
     model.load_state_dict(run.average)
     model.save(target)
     report = TrainingReport(
@@ -120,7 +134,7 @@ def train(
         batch=config.batch,
         parameters=sum(p.numel() for p in model.parameters()),
         seconds=round(run.seconds, 1),
-        command=_command(slug, preset, variant, seed, steps),
+        command=_command(slug, preset, variant, seed, steps, out),
         machine=f"{platform.machine()}, {os.cpu_count()} CPU cores, {torch.get_num_threads()} threads, {device}",
         torch=torch.__version__,
         loss=_smooth(run.losses),
@@ -135,18 +149,21 @@ def _default_target(slug: str, variant: str | None, preset: str, folder: Path) -
     return reproductions.weights_path(slug, variant) if preset == "toy" else folder / f"{slug}.safetensors"
 
 
-def _command(slug: str, preset: str, variant: str | None, seed: int, steps: int | None) -> str:
+def _command(slug: str, preset: str, variant: str | None, seed: int, steps: int | None, out: str | Path | None) -> str:
     words = ["kiloframe", "train", slug, "--preset", preset, "--seed", str(seed)]
     words += ["--variant", variant] if variant else []
     words += ["--steps", str(steps)] if steps else []
+    words += ["--out", str(out)] if out is not None else []
     return shlex.join(words)
 
 
 class _Run:
     """The state of one training run and its checkpoint file."""
 
-    def __init__(self, model: Reproduction, folder: Path, total: int, seed: int, device: str) -> None:
+    def __init__(self, model: Reproduction, folder: Path, total: int, seed: int, device: str, key: str) -> None:
         self.model, self.total, self.seed, self.device = model, total, seed, device
+        self.key = key  # all that decides what the run computes; a checkpoint of another key is not taken up
+        self.stop = False
         self.file = folder / "checkpoint.pt"
         self.stage, self.step, self.seconds = 0, 0, 0.0
         self.losses: list[float] = []
@@ -154,10 +171,16 @@ class _Run:
         self.live: list[torch.optim.Optimizer] = []
         self.saved_optimizers: list[dict[str, Any]] = []
 
+    def ask_to_stop(self, _number: int, _frame: FrameType | None) -> None:
+        """On a signal: finish the step at hand, so that the checkpoint is whole. At the second signal, stop at once."""
+        if self.stop:
+            raise KeyboardInterrupt
+        self.stop = True
+
     def checkpoint(self) -> None:
         """Write the whole state to a temporary file, then rename it over the last one."""
         state = {
-            "key": [self.total, self.seed],
+            "key": self.key,
             "stage": self.stage,
             "step": self.step,
             "seconds": self.seconds,
@@ -171,25 +194,31 @@ class _Run:
         os.replace(temporary, self.file)
 
     def resume(self) -> None:
-        """Take up the last checkpoint of the same run, if there is one."""
+        """Take up the last checkpoint, if there is one. Raises UserError for a damaged one and for another run's."""
         if not self.file.exists():
             return
         try:
             state = torch.load(self.file, weights_only=True, map_location=self.device)
-            if state["key"] != [self.total, self.seed]:
-                return
-            self.model.load_state_dict(state["model"])
-        except Exception as error:
+            same = state["key"] == self.key
+            if same:
+                self.model.load_state_dict(state["model"])
+                self.stage, self.step, self.seconds = state["stage"], state["step"], state["seconds"]
+                self.losses, self.average = state["losses"], state["average"]
+                self.saved_optimizers = state["optimizers"]
+        except Exception as error:  # torch.load meets damage with many types
             raise UserError(
                 f"the checkpoint {self.file} cannot be read ({type(error).__name__}); start over with --restart"
             ) from None
-        self.stage, self.step, self.seconds = state["stage"], state["step"], state["seconds"]
-        self.losses, self.average = state["losses"], state["average"]
-        self.saved_optimizers = state["optimizers"]
+        if not same:
+            raise UserError(
+                f"the checkpoint {self.file} is of a run with other settings; finish it with its own command, "
+                "or start over with --restart"
+            )
 
     def forget(self) -> None:
-        """Remove the checkpoint."""
+        """Remove the checkpoint, and its folder when nothing else is in it."""
         self.file.unlink(missing_ok=True)
+        self.file.with_suffix(".tmp").unlink(missing_ok=True)
         if self.file.parent.exists() and not any(self.file.parent.iterdir()):
             self.file.parent.rmdir()
 
@@ -232,7 +261,7 @@ def _one_stage(run: _Run, config: Any, parts: tuple[Stage, ...], number: int, st
             if not torch.isfinite(losses["loss"]):
                 raise UserError(f"the loss of stage {part.name!r} is not a number at step {k}; lower the learning rate")
             optimizer.zero_grad(set_to_none=True)
-            losses["loss"].backward()  # type: ignore[no-untyped-call]
+            losses["loss"].backward()
             nn.utils.clip_grad_norm_(_parameters(part.modules), 1.0)
             optimizer.step()
         run.losses.append(float(losses["loss"].detach()))
@@ -242,9 +271,11 @@ def _one_stage(run: _Run, config: Any, parts: tuple[Stage, ...], number: int, st
         bar.update(1)
         if k % 20 == 0:
             bar.set_postfix(loss=f"{np.mean(run.losses[-50:]):.4f}", refresh=False)
-        if time.monotonic() - last_saved > CHECKPOINT_SECONDS:
+        if run.stop or time.monotonic() - last_saved > CHECKPOINT_SECONDS:
             run.checkpoint()
             last_saved = time.monotonic()
+        if run.stop:
+            raise KeyboardInterrupt
 
 
 def _average(run: _Run, decay: float) -> None:

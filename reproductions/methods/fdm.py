@@ -8,11 +8,13 @@ Deviations (paper -> here, and why):
  1. 64x64 or 128x128 pixels, K = 20, N = 300 to 1000 frames, 550k or more steps on one A100 -> 16x16 digits, K = 8,
     N = 64, minutes on 2 CPU cores. A laptop can train it.
  2. DDPM, noise prediction, linear schedule, 1000 steps -> a straight noise path, prediction of the clean frames,
-    Euler steps (parts/diffusion.py). The paper's idea does not depend on the sampler; ten steps are enough here.
+    Euler steps (parts/diffusion.py), predictions cut to [-1, 1]; logit-normal instead of uniform times, weight
+    1 / max(t, 0.2)^2. The paper's idea does not depend on the sampler; ten steps are enough here.
  3. Convolutions never mix frames; only temporal attention does -> frames with adjacent true indices are also mixed
     by a temporal convolution that vanishes for any other distance (TrueTimeConv). Smooth motion is learnt sooner.
  4. Temporal attention, then spatial attention inside each frame, at feature sides 16 and 8 -> temporal attention at 8,
-    full space-time attention at 4, both with the paper's relative encodings. At 4x4 the full form is as cheap.
+    full space-time attention at 4, both with the paper's relative encodings; one residual block per level and no
+    middle block. At 4x4 the full form is as cheap. (Presets `gpu` and `paper` are full at their last level too.)
  5. Index sets only from the random-group sampler -> half of them from it, half from the steps of the four schedules
     (so the toy budget is spent where it is used). Any subset can still be asked for.
  6. A group that no longer fits ends the draw, and free slots are padded with frames of another video behind an
@@ -24,7 +26,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 import torch
@@ -89,6 +91,8 @@ def draw_group(limit: int, horizon: int, rng: np.random.Generator) -> list[int]:
 
     s ~ U{1..K};  spacing = (N / (s - 1))^u, u ~ U(0, 1): log-uniform between 1 and N / (s - 1);
     start ~ U(0, N - spacing (s - 1));  indices floor(start + i spacing), i < s.
+    The code divides by s - 0.999, so that s = 1 is legal; here the spacing is then cut to (N - 1) / (s - 1), the
+    widest at which both ends are frames of the video. Returns s rising indices.
     """
     s = int(rng.integers(1, limit + 1))
     spacing = (horizon / (s - 0.999)) ** rng.uniform() if s > 1 else 1.0
@@ -131,9 +135,10 @@ class FDM(Reproduction):
 
     slug = "fdm"
     world = "digits"
+    uses = ("context",)
     Config = Config
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: Any) -> None:
         super().__init__(config)
         # Per frame 4 channels in, obs * x_clean + (1 - obs) * x_t and the indicator obs; 3 channels out.
         self.net = SpaceTimeUNet(4, 3, config.side, config.channels, config.heads, config.attention_level)
@@ -195,16 +200,27 @@ class FDM(Reproduction):
         """Generate by any schedule of parts/schedules.py; the context frames come first, unchanged.
 
         schedule: "autoregressive" (keeps K frames in memory), "long-range", "hierarchy-2" or "mixed" (these keep the
-        frames of one horizon); steps: Euler steps per call. Raises UserError for a bad length, an unknown schedule or
-        a context of the wrong shape.
+        frames of one horizon); steps: Euler steps per call, default the preset's; batch: that of the context, if any.
+        Raises UserError for a bad length, batch or number of steps, an unknown schedule, a context of the wrong shape
+        or with values outside [0, 1], and a condition other than context.
         """
         config = self.config
+        steps = config.sampling_steps if steps is None else steps
+        if steps < 1 or batch < 1:
+            raise UserError(f"steps and batch must be at least 1, not {steps} and {batch}")
+        self.refuse_unused(condition)
         context = self._context(condition, frames)
         if context is not None:
             batch = len(context)
         given = 0 if context is None else context.shape[1]
-        plan = schedules.schedule(schedule, frames, given, window=config.window, new=config.new, horizon=config.horizon)
-        return self._run(plan, frames, given, context, seed, batch, steps or config.sampling_steps)
+        planned = frames
+        if schedule == "autoregressive":  # every call makes all its frames, so that a longer video starts with this one
+            first = given or config.window
+            planned = first + max(0, -(-(frames - first) // config.new)) * config.new
+        plan = schedules.schedule(
+            schedule, planned, given, window=config.window, new=config.new, horizon=config.horizon
+        )
+        return self._run(plan, frames, given, context, seed, batch, steps)
 
     @torch.inference_mode()
     def _run(
@@ -225,6 +241,7 @@ class FDM(Reproduction):
         for ready, forget, step in schedules.walk(plan, frames, given):
             if step is not None:
                 done |= self._call(step, done, batch, generator, steps, device)
+            ready = [i for i in ready if i < frames]
             if ready:
                 yield ((torch.stack([done[i] for i in ready], 1) + 1) / 2).clamp(0, 1).float().cpu()
             for i in forget:
@@ -266,6 +283,8 @@ class FDM(Reproduction):
                 f"the context must have the shape (b, t, 3, {side}, {side}) with 1 <= t <= {frames}, "
                 f"not {tuple(context.shape)}"
             )
+        if not bool(((context >= 0) & (context <= 1)).all()):  # also false for NaN
+            raise UserError("the context's values must lie in [0, 1]")
         return context
 
 

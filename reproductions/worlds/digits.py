@@ -74,7 +74,7 @@ def sprites() -> tuple[NDArray[np.float32], NDArray[np.int64]]:
 
     images, labels = load_digits(return_X_y=True)
     images = images.reshape(-1, SPRITE_SIDE, SPRITE_SIDE).astype(np.float32) / 16
-    chosen = []
+    chosen: list[int] = []
     for digit in range(10):
         members = np.flatnonzero(labels == digit)
         far = np.square(images[members] - images[members].mean(0)).sum((1, 2))
@@ -90,6 +90,11 @@ def _uniform(seeds: NDArray[np.uint64], stream: int) -> NDArray[np.float64]:
         z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
         z = z ^ (z >> np.uint64(31))
     return (z >> np.uint64(11)).astype(np.float64) / float(1 << 53)
+
+
+def _check_length(frames: int) -> None:
+    if frames < 1:
+        raise UserError(f"a clip has at least 1 frame, not {frames}")
 
 
 class Digits:
@@ -118,16 +123,18 @@ class Digits:
         self.room = size - self.side  # a digit's corner moves in [0, room] on both axes
 
     def clip(self, seed: int, start: int, frames: int) -> Clip:
-        """Frames `start` to `start + frames` of the video `seed`: (t, 3, h, w)."""
+        """Frames `start` to `start + frames` of the video `seed`: (t, 3, h, w). Raises UserError below 1 frame."""
+        _check_length(frames)
         return self.at(np.array(seed), np.arange(start, start + frames))
 
     def batch(self, seeds: Any, starts: Any, frames: int) -> Clip:
-        """As many clips as seeds and starts (both (b,)): (b, t, 3, h, w)."""
+        """As many clips as seeds and starts (both (b,)): (b, t, 3, h, w). Raises UserError below 1 frame."""
+        _check_length(frames)
         starts = np.asarray(starts, dtype=np.int64)
         return self.at(seeds, starts[:, None] + np.arange(frames))
 
     def at(self, seeds: Any, indices: Any) -> Clip:
-        """Any frames of any videos: seeds (...), indices (..., t), in any order."""
+        """Any frames of any videos: seeds (...), indices (..., t), in any order. Raises UserError below frame 0."""
         t = np.asarray(indices, dtype=np.int64)
         if (t < 0).any():
             raise UserError("a world starts at frame 0; a negative frame was asked for")
