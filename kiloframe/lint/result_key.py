@@ -13,11 +13,10 @@ __all__ = ["check", "result_key"]
 def result_key(row: dict[str, Any]) -> tuple[Any, ...]:
     """What a result is unique by: system, variant, data set, split, resolution, frames, metric and locator."""
 
-    def name(ref: Any) -> Any:
-        return (ref.get("ref") or ref.get("text")) if isinstance(ref, dict) else None
-
+    dataset, metric = (row[key] if isinstance(row.get(key), dict) else {} for key in ("dataset", "metric"))
     plain = (row.get(key) for key in ("system", "variant", "split", "resolution", "frames", "locator"))
-    return (*plain, name(row.get("dataset")), name(row.get("metric")))
+    # Words tell variants of one metric apart (FID of all frames, FID of the last), but not data sets.
+    return (*plain, dataset.get("ref") or dataset.get("text"), metric.get("ref"), metric.get("text"))
 
 
 def check(facts: FactFiles) -> Iterator[Problem]:
