@@ -105,7 +105,7 @@ def main() -> NoReturn:
 def invoke(arguments: Sequence[str]) -> int:
     """Run one command line and return the exit code; every error becomes one sentence on stderr."""
     try:
-        result: Any = cli.main(list(arguments) or ["--help"], prog_name="kiloframe", standalone_mode=False)
+        code = _run(list(arguments) or ["--help"])
         sys.stdout.flush()
     except UserError as error:
         return _say(str(error), error.exit_code)
@@ -127,6 +127,21 @@ def invoke(arguments: Sequence[str]) -> int:
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
         return _say(f"{where}{error.strerror or error}; the command stopped there", 2)
+    return code
+
+
+def _run(arguments: list[str]) -> int:
+    """As click's own main, which however would hide a broken pipe."""
+    instruction = os.environ.get("_KILOFRAME_COMPLETE")
+    if instruction:
+        from click.shell_completion import shell_complete
+
+        return shell_complete(cli, {}, "kiloframe", "_KILOFRAME_COMPLETE", instruction)
+    try:
+        with cli.make_context("kiloframe", arguments) as ctx:
+            result: Any = cli.invoke(ctx)
+    except click.exceptions.Exit as done:
+        return done.exit_code
     return result if isinstance(result, int) else 0
 
 

@@ -23,12 +23,13 @@ def command(slugs: tuple[str, ...], survey: bool, everything: bool) -> None:
       kiloframe cite --all
     """
     import kiloframe
-    from kiloframe.cite import bibtex
+    from kiloframe.cite import bibtex_for_all
 
     if not (slugs or survey or everything):
         raise UserError("cite needs a slug, --survey or --all, for example: kiloframe cite nuwa-xl")
     cat = kiloframe.load()
     entries = [cat.references[cat.survey["bib_key"]]] if survey or everything else []
     wanted = list(cat.methods) if everything else list(dict.fromkeys(slugs))
-    entries += [bibtex(cat.methods[slug]) for slug in wanted]
+    if wanted:
+        entries.append(bibtex_for_all([cat.methods[slug] for slug in wanted], cat))
     output.put("\n\n".join(entry.strip() for entry in entries))

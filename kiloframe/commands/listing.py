@@ -74,17 +74,14 @@ def command(form: str, columns: tuple[str, ...], sort: str | None, **given: Any)
     import kiloframe
 
     cat = kiloframe.load()
-    methods = cat.methods.where(
-        **{name: split(given[name]) or None for name in REPEATABLE},
-        **{name: given[name] for name in ("min_frames", "max_frames", "min_seconds", "max_seconds", "shown", "by")},
-        year=split(given["year"]) or None,
-        text=" ".join(given["text"]) or None,
-    )
+    wanted: dict[str, Any] = {name: split(given[name]) or None for name in (*REPEATABLE, "year")}
+    wanted |= {name: given[name] for name in ("min_frames", "max_frames", "min_seconds", "max_seconds", "shown", "by")}
+    methods = cat.methods.where(text=" ".join(given["text"]) or None, **wanted)
     slugs = list(methods) if sort is None else _sorted(cat, methods, sort)
     if form == "bibtex":
-        from kiloframe.cite import bibtex
+        from kiloframe.cite import bibtex_for_all
 
-        output.put("\n\n".join(bibtex(methods[slug]).strip() for slug in slugs))
+        output.put(bibtex_for_all([methods[slug] for slug in slugs], cat))
     elif form == "json" and not columns:
         click.echo(output.as_json([methods[slug] for slug in slugs]))
     else:

@@ -28,7 +28,8 @@ def sentence(error: click.UsageError) -> str:
     if isinstance(error, click.MissingParameter) and error.param is not None:
         option = isinstance(error.param, click.Option)
         metavar = error.param.metavar or (error.param.type.name if option else error.param.human_readable_name)
-        return f"{path.removeprefix('kiloframe ')} needs {f'{error.param.opts[0]} ' if option else ''}{metavar.upper()}; {see}"
+        what = f"{error.param.opts[0]} {metavar.upper()}" if option else metavar.upper()
+        return f"{path.removeprefix('kiloframe ')} needs {what}; {see}"
     message = error.format_message().strip().rstrip(".")
     for click_says, we_say in _NUMBERS.items():
         message = message.replace(click_says, we_say)

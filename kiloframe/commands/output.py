@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import sys
 from collections.abc import Sequence
 from typing import Any
@@ -45,6 +44,8 @@ def encodes(text: str) -> bool:
 
 def width() -> int:
     """Columns of the terminal (COLUMNS wins); 100 where there is no terminal to ask."""
+    import shutil  # late: it brings in the compressors
+
     return max(40, shutil.get_terminal_size((100, 24)).columns)
 
 
@@ -79,13 +80,10 @@ def _escaped(character: str) -> str:
 
 
 def as_markdown(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
-    """The rows as a Markdown table; bars and angle brackets in the facts are escaped."""
+    """The rows as a Markdown table; markup in the facts is escaped."""
+    from kiloframe.exports import markdown_text
 
-    def line(values: Sequence[Any]) -> str:
-        texts = (cell(v).replace("\\", "\\\\").replace("|", "\\|").replace("<", "&lt;") for v in values)
-        return "| " + " | ".join(texts) + " |"
-
-    return "\n".join([line(columns), "|" + " --- |" * len(columns), *map(line, rows)])
+    return markdown_text(columns, [[cell(value) for value in row] for row in rows])
 
 
 def as_csv(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:

@@ -72,7 +72,7 @@ def _bibtex(cat: Catalogue, slug: str) -> None:
 
     if slug not in cat.methods:
         raise UserError(f"{slug} is not a method, and only methods have a BibTeX entry; leave --format bibtex away")
-    output.put(cite.bibtex(cat.methods[slug]))
+    output.put(cite.bibtex(cat.methods[slug], cat))
 
 
 def _explain(cat: Catalogue, slug: str, field: str, form: str) -> None:
@@ -93,21 +93,29 @@ def _explain(cat: Catalogue, slug: str, field: str, form: str) -> None:
         raise UserError("--explain prints text, json or md, not bibtex")
     from kiloframe.commands.document import Block, to_markdown, to_text
 
-    values = found.value.items() if isinstance(found.value, dict) else [("value", found.value)]
-    pairs = [(name, _worded(value)) for name, value in values]
-    pairs += [(name, _worded(value)) for name, value in told[3:] if value is not None or name == "place"]
-    blocks = [Block(f"{found.slug}: {found.field}", pairs=pairs)]
+    origin = [(name, _worded(value)) for name, value in told[3:] if value is not None or name == "place"]
+    heading, value = f"{found.slug}: {found.field}", found.value
+    if isinstance(value, list) and any(isinstance(part, dict) for part in value):
+        blocks = [Block(heading, items=[_entry(part) for part in value]), Block("All of them", pairs=origin)]
+    else:
+        parts = value.items() if isinstance(value, dict) else [("value", value)]
+        blocks = [Block(heading, pairs=[*((name, _worded(part)) for name, part in parts), *origin])]
     output.put(to_markdown(blocks) if form == "md" else to_text(blocks, output.width()))
 
 
-def _worded(value: Any) -> str:
-    """A value in words: unknown, the parts of a list, or what is nested deeper as JSON."""
-    import msgspec
+def _entry(part: Any) -> str:
+    """One entry of a list: its known fields by name."""
+    if not isinstance(part, dict):
+        return _worded(part)
+    return "; ".join(f"{name}: {_worded(value)}" for name, value in part.items() if value is not None)
 
+
+def _worded(value: Any) -> str:
+    """A value in words: unknown, or the parts of a list or dictionary, and so on inwards."""
     if value is None:
         return "unknown"
-    if isinstance(value, list) and all(isinstance(part, (str, int, float)) for part in value):
-        return output.cell(value) or "none"
-    if isinstance(value, (dict, list)):
-        return msgspec.json.encode(value).decode().replace(',"', ', "')
+    if isinstance(value, list):
+        return "; ".join(_worded(part) for part in value) or "none"
+    if isinstance(value, dict):
+        return "; ".join(f"{name}: {_worded(part)}" for name, part in value.items() if part is not None)
     return output.cell(value)

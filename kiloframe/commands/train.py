@@ -38,9 +38,12 @@ def command(
     execute.checkout()
     from reproductions.training import train
 
-    report = train(
-        slug, preset=preset, variant=variant, seed=seed, steps=steps, restart=restart, out=out, progress=True
-    )
+    try:
+        report = train(
+            slug, preset=preset, variant=variant, seed=seed, steps=steps, restart=restart, out=out, progress=True
+        )
+    except KeyboardInterrupt:
+        raise execute.Interrupted("interrupted; the same command takes the training up where it stopped") from None
     loss = f", loss {report.loss[-1][1]:.4g}" if report.loss else ""
     click.echo(
         f"{report.weights}: {report.parameters:,} parameters, {report.steps} steps in {report.seconds:.0f} s{loss}"
