@@ -246,7 +246,8 @@ def _checked(job: _Job, notebook: Any, staging: Path) -> Result:
     try:
         result = read_result(path)
     except UserError as error:
-        raise RunError(str(error).split("; make it again")[0]) from None
+        reason = str(error).split("; make it again")[0]
+        raise RunError(f"{shown} wrote a {path.name} that is no result: {reason}") from None
     for name, found, wanted in (("slug", result.slug, job.slug), ("scale", result.scale, job.values["scale"])):
         if found != wanted:
             raise RunError(f"{shown} wrote a result with the {name} {found!r}, but it was run with {wanted!r}")

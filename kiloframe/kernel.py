@@ -120,6 +120,8 @@ def execute(
             return
         except PapermillExecutionError as error:
             where = _where(script, error.cell_index, _line_in_cell(error))
+            # IPython names the file of a syntax error, a number that differs from run to run
+            error.evalue = re.sub(r" \(\d+\.py, line \d+\)", "", str(error.evalue))
             reason = (_ANSI.sub("", str(error.evalue)).strip().splitlines() or [""])[0][:400]
             raise RunError(f"{where}: {error.ename}{f': {reason}' if reason else ''}") from None
         except CellTimeoutError:
@@ -157,15 +159,15 @@ def _manager(environment: dict[str, str], kernels: Kernels) -> Any:
         def kernel_spec(self) -> KernelSpec:
             return spec
 
-        async def start_kernel(self, **options: Any) -> None:
+        async def start_kernel(self, **options: Any) -> None:  # type: ignore[override]
             if kernels.stopped:
                 raise RuntimeError("stopped")
             await super().start_kernel(**options, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-            self.pid = self.provisioner.pid
+            self.pid = getattr(self.provisioner, "pid", None)
             if self.pid is not None:
                 kernels.add(self.pid)
 
-        async def cleanup_resources(self, restart: bool = False) -> None:
+        async def cleanup_resources(self, restart: bool = False) -> None:  # type: ignore[override]
             await super().cleanup_resources(restart=restart)
             if self.pid is not None:
                 kernels.discard(self.pid)

@@ -20,8 +20,9 @@ from typing import Any, NamedTuple, TypeVar
 from kiloframe.errors import UserError
 
 __all__ = [
-    "MAX_EMBEDDED", "Script", "Value", "clean", "embedded_media", "error_outputs", "media_references", "missing_package",
-    "notebook_slugs", "parse_assignments", "private_names", "read_script", "script_path", "scrub", "with_values",
+    "MAX_EMBEDDED", "Script", "Value", "clean", "embedded_media", "error_outputs", "media_references",
+    "missing_package", "notebook_slugs", "parse_assignments", "private_names", "read_script", "script_path", "scrub",
+    "with_values",
 ]  # fmt: skip
 
 Value = bool | int | float | str | None
@@ -92,14 +93,10 @@ def read_script(path: Path) -> Script:
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise UserError(f"{shown} cannot be read by jupytext ({reason}); look at its header") from None
     kernel = notebook.metadata.get("kernelspec", {})
-    language = str(
-        kernel.get("language") or ("python" if str(kernel.get("name", "python")).startswith("python") else "")
-    )
-    if language.lower() not in ("python", "python3"):
-        name = kernel.get("name", "?")
-        raise UserError(
-            f"{shown} names the kernel {name!r} (language {language or 'unknown'}); only python is run here"
-        )
+    name = str(kernel.get("name", "python3"))
+    language = str(kernel.get("language") or ("python" if name.startswith("python") else "unknown"))
+    if language.lower() != "python":
+        raise UserError(f"{shown} names the kernel {name!r} (language {language}); only python is run here")
     notebook.metadata["kernelspec"] = {"display_name": "Python 3", "language": "python", "name": "python3"}
     notebook.nbformat, notebook.nbformat_minor = 4, 5
     for number, cell in enumerate(notebook.cells, 1):
@@ -278,7 +275,7 @@ def media_references(notebook: Any, slug: str) -> set[str]:
 
 
 def private_names(script: Script, root: Path, staging: Path, runs: Path) -> list[tuple[re.Pattern[str], str]]:
-    """What must not stand in a kept notebook, each with what takes its place: paths of this machine, its name, its user.
+    """What must not stand in a kept notebook, and what takes its place: this machine's paths, its name, its user.
 
     A machine or user whose name is a word of the script is left alone: it tells nothing, and the text would suffer.
     """
@@ -286,10 +283,12 @@ def private_names(script: Script, root: Path, staging: Path, runs: Path) -> list
     places += [(Path(sys.prefix), "<python>")] if sys.prefix not in ("/usr", "/usr/local") else []
     home = Path(os.path.expanduser("~"))
     places += [(home, "~")] if len(home.parts) > 1 else []
-    rules = [(re.compile(r"[^\s\"'<>]*ipykernel_\d+[/\\]\d+\.py"), "<cell>")]
+    rules = [(re.compile(r"(?<![^\s\"'<>])[^\s\"'<>]*ipykernel_\d+[/\\]\d+\.py"), "<cell>")]
     seen: set[str] = set()
     for place, instead in places:
-        for text in dict.fromkeys((str(place), os.path.realpath(place), _below(place, root))):
+        for text in dict.fromkeys(
+            (str(place), os.path.realpath(place), *([_below(place, root)] if place.is_relative_to(root) else []))
+        ):
             if text in seen or text in (".", instead):
                 continue
             seen.add(text)

@@ -42,8 +42,8 @@ def checkout() -> Path:
     if all((root / name).exists() for name in ("pyproject.toml", "catalogue", "reproductions")):
         return root
     raise UserError(
-        "this needs a checkout of the repository (notebooks, weights), and kiloframe is installed without one; clone the "
-        "repository, go there, and type: pip install -e '.[all]'"
+        "this needs a checkout of the repository (notebooks, weights), and kiloframe is installed without one; clone "
+        "the repository, go there, and type: pip install -e '.[all]'"
     )
 
 

@@ -1,7 +1,8 @@
 """Replacing a result as a whole: its record, its executed notebook and its media folder change places together.
 
-Three renames cannot be one, so the former set waits in `.former-<slug>` until the new one is complete; the record
-(`<slug>.json`) leaves first and arrives last, and whoever comes next after a crash can tell which set is whole.
+Three renames cannot be one. So the former set moves into `.leaving-<slug>`, which is called `.former-<slug>` once it
+holds all of it; then the new set moves in, its record (`<slug>.json`) last. Whoever comes next after a crash can tell
+from these names what to undo or to finish.
 """
 
 from __future__ import annotations
@@ -69,16 +70,17 @@ def staging(folder: Path, slug: str) -> Iterator[Path]:
 
 
 def _restore(folder: Path, slug: str) -> None:
-    """Bring the former set back if the new one did not arrive whole; else drop what is left of the former one."""
-    former = folder / f".former-{slug}"
-    if not former.is_dir():
-        return
-    if not (folder / f"{slug}.json").exists():
+    """Undo a replacement that broke off; finish one whose new set had arrived whole."""
+    leaving, former = folder / f".leaving-{slug}", folder / f".former-{slug}"
+    if former.is_dir() and not (folder / f"{slug}.json").exists():
         for name in _members(slug):
             _remove(folder / name)
-            if (former / name).exists():
-                os.rename(former / name, folder / name)
-    shutil.rmtree(former, ignore_errors=True)
+        os.rename(former, leaving)
+    for name in reversed(_members(slug)):
+        if (leaving / name).exists():
+            os.rename(leaving / name, folder / name)
+    for place in (leaving, former):
+        shutil.rmtree(place, ignore_errors=True)
 
 
 def _remove(path: Path) -> None:
@@ -93,26 +95,20 @@ def replace(source: Path, folder: Path, slug: str) -> None:
 
     Raises UserError where that cannot be done; the former set is then back in its place.
     """
-    former = folder / f".former-{slug}"
+    leaving, former = folder / f".leaving-{slug}", folder / f".former-{slug}"
     try:
         _restore(folder, slug)
-        former.mkdir()
-        arrived = []
+        leaving.mkdir()
         try:
             for name in _members(slug):
                 if (folder / name).exists():
-                    os.rename(folder / name, former / name)
+                    os.rename(folder / name, leaving / name)
+            os.rename(leaving, former)
             for name in reversed(_members(slug)):
                 if (source / name).exists():
                     os.rename(source / name, folder / name)
-                    arrived.append(name)
         except BaseException:
-            for name in arrived:
-                _remove(folder / name)
-            for name in _members(slug):
-                if (former / name).exists():
-                    os.rename(former / name, folder / name)
-            former.rmdir()
+            _restore(folder, slug)
             raise
         shutil.rmtree(former, ignore_errors=True)
     except OSError as error:
