@@ -126,7 +126,7 @@ class ParadigmReading(Record):
 
 
 class SurveyGenerator(Record):
-    """The generator type(s) under whose heading the survey discusses the method (sections 3.3 to 3.6)."""
+    """The generator type(s) under whose heading (sections 3.3 to 3.6) or as which the survey discusses the method."""
 
     value: Annotated[list[Generator], Meta(min_length=1)]
     locator: Text
