@@ -1,0 +1,201 @@
+"""Exact measures for the `digits` world: who is in a frame, in which colour and where, read from the pixels alone.
+
+`read_digits` knows the world's sprites and palette and looks for the stamp that fits best, at quarters of a pixel. The
+measures compare what was read with what must be so: the world's truth for videos that continue a real one. They hold
+for worlds with one digit.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kiloframe.errors import UserError
+from reproductions.worlds.digits import BACKGROUND, PALETTE, SPRITE_SIDE, Truth, sprites
+
+__all__ = [
+    "LEGIBLE", "MOTION_TOLERANCE", "VISIBLE", "Reading", "Recall", "agrees", "clip_features", "lawful_steps",
+    "path_error", "read_digits", "recall",
+]  # fmt: skip
+
+VISIBLE = 0.7
+"""A frame shows a digit when the best stamp explains so much of it (cosine similarity, see `Reading.match`)."""
+LEGIBLE = 0.9
+"""From this match on a digit counts as legible: what is left over is at most a fifth of its energy."""
+MOTION_TOLERANCE = 0.4
+"""Pixels by which a lawful step may miss: the reader's grid of 1/4 pixel can cost a quarter of a pixel per step."""
+
+_SIDE = 16
+_ROOM = _SIDE - SPRITE_SIDE
+_PER_PIXEL = 4
+_CHUNK = 512
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What was read from every frame; leading axes as the video's (..., t).
+
+    visible: bool, a digit is in sight; match: [0, 1], cosine similarity between the frame, less the background, and
+    the best stamp (1 is perfect); sprite: index into `sprites()`; label: 0..9; colour: index into PALETTE; position:
+    (..., t, 2), (y, x) of the corner in pixels. Where `visible` is false the others mean nothing.
+    """
+
+    visible: NDArray[np.bool_]
+    match: NDArray[np.float64]
+    sprite: NDArray[np.int64]
+    label: NDArray[np.int64]
+    colour: NDArray[np.int64]
+    position: NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Recall:
+    """Per video (b,): does the digit come back, and as whom? Each of the last three implies `returns`."""
+
+    returns: NDArray[np.bool_]
+    colour: NDArray[np.bool_]
+    label: NDArray[np.bool_]
+    both: NDArray[np.bool_]
+
+
+def read_digits(video: NDArray[np.float32]) -> Reading:
+    """Read a video (..., t, 3, h, w), float in [0, 1], of a world with one digit; h = w = a multiple of 16.
+
+    The colour is that of the palette which explains most energy; then the stamp with the highest cosine similarity
+    over all sprites and all positions on a grid of 1/4 pixel. The topmost row is not looked at (in memory mode the
+    curtain's rail covers it). Raises UserError for frames of another shape.
+    """
+    *lead, channels, height, width = video.shape
+    if channels != 3 or height != width or height % _SIDE or not lead:
+        raise UserError(f"frames of the digits world are (..., 3, 16 n, 16 n), not {tuple(video.shape)}")
+    scale = height // _SIDE
+    small = video.reshape(-1, 3, _SIDE, scale, _SIDE, scale).mean((3, 5), dtype=np.float32)
+    parts = [_read(small[i : i + _CHUNK]) for i in range(0, len(small), _CHUNK)]
+    match, sprite, colour, corner = (np.concatenate(part).reshape(*lead, *part[0].shape[1:]) for part in zip(*parts))  # noqa: B905
+    return Reading(match >= VISIBLE, match, sprite, sprites()[1][sprite], colour, corner * scale)
+
+
+def _read(frames: NDArray[np.float32]) -> tuple[NDArray[np.float64], NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]:  # fmt: skip  # noqa: E501
+    stamps, grid, norms = _stamps()
+    c = (frames - BACKGROUND[:, None, None]).astype(np.float32)
+    c[:, :, 0] = 0
+    c = c.reshape(len(c), 3, -1)
+    direction = PALETTE - BACKGROUND
+    direction = direction / np.linalg.norm(direction, axis=1, keepdims=True)
+    tinted = np.einsum("kc,ncp->nkp", direction, c)  # strength of each pixel in each colour
+    colour = np.square(tinted).sum(2).argmax(1)
+    strength = tinted[np.arange(len(c)), colour]
+    # Inner products with the stamps at whole pixels; in between they are bilinear, as the stamps themselves are.
+    whole = (strength @ stamps).reshape(len(c), -1, _ROOM + 1, _ROOM + 1)
+    fine = grid @ whole @ grid.T / norms
+    best = fine.reshape(len(c), -1).argmax(1)
+    sprite, y, x = np.unravel_index(best, fine.shape[1:])
+    energy = np.sqrt(np.square(c).sum((1, 2)))
+    match = fine.reshape(len(c), -1)[np.arange(len(c)), best] / np.maximum(energy, 1e-6)
+    corner = np.stack([y, x], -1) / _PER_PIXEL
+    return match.astype(np.float64).clip(0, 1), sprite.astype(np.int64), colour.astype(np.int64), corner
+
+
+@lru_cache(maxsize=1)
+def _stamps() -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
+    """Stamps at whole pixels (256, n 9 9), interpolation to the fine grid (33, 9), norms on it (n, 33, 33)."""
+    images = sprites()[0]
+    at_whole = np.zeros((len(images), _ROOM + 1, _ROOM + 1, _SIDE, _SIDE), np.float32)
+    for y in range(_ROOM + 1):
+        for x in range(_ROOM + 1):
+            at_whole[:, y, x, y : y + SPRITE_SIDE, x : x + SPRITE_SIDE] = images
+    at_whole[..., 0, :] = 0
+    place = np.arange(_ROOM * _PER_PIXEL + 1) / _PER_PIXEL
+    grid = np.maximum(0, 1 - np.abs(place[:, None] - np.arange(_ROOM + 1))).astype(np.float32)
+    norms = np.empty((len(images), len(grid), len(grid)), np.float32)
+    for n, stamp in enumerate(at_whole):
+        fine = np.einsum("ay,yxp,bx->abp", grid, stamp.reshape(_ROOM + 1, _ROOM + 1, -1), grid, optimize=True)
+        norms[n] = np.linalg.norm(fine, axis=2)
+    return at_whole.reshape(-1, _SIDE * _SIDE).T.copy(), grid, norms
+
+
+def agrees(reading: Reading, truth: Truth, what: str) -> NDArray[np.bool_]:
+    """Per frame: a digit is in sight and its `what` is the true one. what: "label", "sprite", "colour" or "both".
+
+    "both" means label and colour. False where no digit is in sight. `truth` is the world's, for the same frames.
+    """
+    if what == "both":
+        return agrees(reading, truth, "label") & agrees(reading, truth, "colour")
+    same: NDArray[np.bool_] = getattr(reading, what) == getattr(truth, what)[..., 0]
+    return reading.visible & same
+
+
+def path_error(reading: Reading, truth: Truth) -> NDArray[np.float64]:
+    """Per frame: pixels between the digit and the constant-speed path, reflected at the walls, that it must follow.
+
+    NaN where no digit is in sight.
+    """
+    far = np.linalg.norm(reading.position - truth.position[..., 0, :], axis=-1)
+    return np.where(reading.visible, far, np.nan)
+
+
+def lawful_steps(reading: Reading, truth: Truth, room: float = _ROOM) -> NDArray[np.float64]:
+    """Per step from frame t to t + 1 (..., t - 1): 1 if the digit moved as its own speed allows, else 0; NaN unless
+    it is in sight in both.
+
+    On each axis the step must be the true speed, or shorter when a wall lies within reach of it (a reflection), to
+    within MOTION_TOLERANCE pixels. Unlike `path_error` this forgives what went wrong before. room: largest coordinate.
+    """
+    at, to = reading.position[..., :-1, :], reading.position[..., 1:, :]
+    speed = np.abs(truth.velocity[..., :-1, 0, :])
+    step = np.abs(to - at)
+    near_wall = np.minimum(np.minimum(at, room - at), np.minimum(to, room - to)) <= speed
+    right = np.abs(step - speed) <= MOTION_TOLERANCE
+    turned = near_wall & (step <= speed + MOTION_TOLERANCE)
+    seen = reading.visible[..., :-1] & reading.visible[..., 1:]
+    return np.where(seen, (right | turned).all(-1).astype(np.float64), np.nan)
+
+
+def recall(reading: Reading, truth: Truth, start: int, end: int) -> Recall:
+    """Of each video (b, t): in frames `start` to `end`, does a digit come back, and in the old colour and identity?
+
+    Looked at are the frames in which the truth shows a digit. It comes back if it is read in at least a third of
+    these; its colour and its label are those read most often in them.
+    """
+    due = truth.visible[..., 0].copy()
+    due[:, :start] = False
+    due[:, end:] = False
+    seen = due & reading.visible
+    returns = seen.sum(1) * 3 >= np.maximum(due.sum(1), 1)
+    colour = returns & (_mode(reading.colour, seen, len(PALETTE)) == truth.colour[:, 0, 0])
+    label = returns & (_mode(reading.label, seen, 10) == truth.label[:, 0, 0])
+    return Recall(returns, colour, label, colour & label)
+
+
+def _mode(values: NDArray[np.int64], where: NDArray[np.bool_], kinds: int) -> NDArray[np.int64]:
+    counts: NDArray[np.int64] = ((values[..., None] == np.arange(kinds)) & where[..., None]).sum(1)
+    return counts.argmax(1)
+
+
+def clip_features(reading: Reading) -> NDArray[np.float64]:
+    """Seven simple numbers per clip (b, t), for `frechet_distance`: the share of frames with a digit, its mean match,
+    mean and standard deviation of the length of its steps, and how often colour, sprite and direction stay as they are.
+    """
+    seen = reading.visible
+    both = seen[:, 1:] & seen[:, :-1]
+    pairs = np.maximum(both.sum(1), 1)
+    step = np.diff(reading.position, axis=1)
+    length = np.where(both, np.linalg.norm(step, axis=-1), 0)
+    mean = length.sum(1) / pairs
+    spread = np.sqrt((np.where(both, length - mean[:, None], 0) ** 2).sum(1) / pairs)
+    straight = ((step[:, 1:] * step[:, :-1]).sum(-1) > 0) & both[:, 1:] & both[:, :-1]
+    return np.stack(
+        [
+            seen.mean(1),
+            np.where(seen, reading.match, 0).sum(1) / np.maximum(seen.sum(1), 1),
+            mean,
+            spread,
+            ((np.diff(reading.colour, axis=1) == 0) & both).sum(1) / pairs,
+            ((np.diff(reading.sprite, axis=1) == 0) & both).sum(1) / pairs,
+            straight.sum(1) / np.maximum(pairs - 1, 1),
+        ],
+        -1,
+    )

@@ -1,0 +1,332 @@
+"""What a notebook shows and records: figures, films, measures, claims with verdicts. Imports no torch.
+
+    report = Report("fdm", scale=scale, seed=seed, seeds=[0, 1, 2], out=out)
+    report.video(frames, "real", caption="...", alt="...")
+    report.claim("some-claim", measure="...", subject="ours", baseline_subject="theirs",
+                 values=[...], baseline_values=[...], better="higher")
+    report.save()
+
+Pictures and films become files in `<out>/<slug>/`, which the notebook names by relative path and never embeds; the
+numbers become `<out>/<slug>.json` (kiloframe/results.py). In plain Python the same calls print text instead.
+"""
+
+from __future__ import annotations
+
+import html
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kiloframe.errors import UserError
+from kiloframe.files import replacing
+from kiloframe.results import SCALES, ClaimResult, Curve, Measure, Media, Result, Series, Verdict, write_result
+from reproductions.measures.statistics import interval
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+__all__ = ["COLOURS", "Report", "figure", "grid", "judge_difference", "judge_equality", "show"]
+
+COLOURS = ("#0f6ab4", "#c8501e", "#2f7d4f", "#8a4fb0", "#6b7280", "#b08900")
+"""Line colours of figures, in order: each has a contrast of at least 3 to 1 on white."""
+
+_STYLE: Any = {
+    "svg.fonttype": "none",
+    "font.family": "sans-serif",
+    "font.size": 9,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": False,
+    "axes.titlesize": 9,
+    "axes.titlelocation": "left",
+    "figure.facecolor": "white",
+    "axes.facecolor": "white",
+    "legend.frameon": False,
+}
+_LEVEL = 0.95
+_TWO_SIDED = 0.90  # two one-sided tests at 5 % each are one 90 % interval
+
+
+class Report:
+    """Collects what one notebook found.
+
+    slug: the method's record; scale: "smoke", "toy" or "gpu"; seed: the notebook's parameter; seeds: the sampling
+    seeds behind every list of values; out: folder, default build/runs of the checkout.
+    Starting a report removes the former result in `out`, so that a notebook that stops halfway leaves none.
+    Raises UserError for an unknown slug or scale.
+    """
+
+    def __init__(self, slug: str, *, scale: str, seed: int, seeds: Sequence[int], out: str | Path = "") -> None:
+        import kiloframe
+        from kiloframe.sources import checkout
+
+        if scale not in SCALES:
+            raise UserError(f"there is no scale {scale!r}; allowed: {', '.join(SCALES)}")
+        record = kiloframe.load().methods[slug]
+        self.slug, self.scale, self.seed, self.seeds = record.slug, scale, seed, list(seeds)
+        self.title = record.title
+        self._claim_ids = [claim.id for claim in record.claims]
+        self.folder = Path(out) if str(out) else checkout() / "build" / "runs"
+        self._measures: list[Measure] = []
+        self._claims: list[ClaimResult] = []
+        self._curves: list[Curve] = []
+        self._media: list[Media] = []
+        self._files: set[str] = set()
+        self.path.unlink(missing_ok=True)
+
+    @property
+    def path(self) -> Path:
+        """Where `save` writes the result."""
+        return self.folder / f"{self.slug}.json"
+
+    # --- pictures and films ---------------------------------------------------------------------------------------
+
+    def image(self, picture: Figure | NDArray[np.uint8], name: str, caption: str, alt: str) -> None:
+        """Write and show a figure (as SVG, its text kept as text) or an array (h, w, 3) uint8 (as lossless PNG)."""
+        file = self._picture(picture, name)
+        self._media.append(Media(file=file, kind="image", caption=caption, alt=alt))
+        _show(f"![{alt}]({self.slug}/{file})\n\n*{caption}*", f"[{self.folder / self.slug / file}] {caption}")
+
+    def video(
+        self, frames: NDArray[np.floating[Any]], name: str, caption: str, alt: str, fps: float = 10, scale_up: int = 4
+    ) -> None:
+        """Write and show a film of frames (t, 3, h, w) in [0, 1], as H.264 with its first frame as poster.
+
+        A grid of several: `grid(videos)`.
+        """
+        from reproductions.video import poster, write_image, write_video
+
+        file, still = self._claim_file(f"{name}.mp4"), self._claim_file(f"{name}.png")
+        place = self.folder / self.slug
+        write_video(place / file, frames, fps, scale_up)
+        write_image(place / still, poster(frames, 0, scale_up))
+        self._media.append(
+            Media(file=file, kind="video", caption=caption, alt=alt, poster=still, frames=len(frames), fps=float(fps))
+        )
+        source, label = f"{self.slug}/{file}", html.escape(alt)
+        tag = (
+            f'<video controls loop muted playsinline preload="metadata" poster="{self.slug}/{still}" src="{source}" '
+            f'width="{frames.shape[-1] * scale_up}" aria-label="{label}"></video>\n'
+            f"<p><em>{html.escape(caption)}</em></p>"
+        )
+        _show(tag, f"[{place / file}] {caption}", kind="html")
+
+    def curve(
+        self,
+        id: str,
+        title: str,
+        x_label: str,
+        y_label: str,
+        series: Mapping[str, tuple[Any, ...]],
+        caption: str,
+        alt: str,
+    ) -> None:
+        """Record lines, name -> (x, y) or (x, y, low, high), as numbers for the site, and show them as a figure."""
+        lines = [Series(name=name, **{k: _floats(v) for k, v in zip(("x", "y", "low", "high"), columns, strict=False)})
+                 for name, columns in series.items()]  # fmt: skip
+        self._curves.append(Curve(id=id, title=title, x_label=x_label, y_label=y_label, series=lines, caption=caption))
+        drawn, axes = figure(height=3.0)
+        for number, line in enumerate(lines):
+            colour, dashes = COLOURS[number % len(COLOURS)], "-" if number < len(COLOURS) else "--"
+            axes[0].plot(line.x, line.y, dashes, color=colour, linewidth=1.6, label=line.name)
+            if line.low is not None and line.high is not None:
+                axes[0].fill_between(line.x, line.low, line.high, color=colour, alpha=0.15, linewidth=0)
+        axes[0].set(title=title, xlabel=x_label, ylabel=y_label)
+        drawn.legend(loc="outside right upper")
+        file = self._picture(drawn, id)
+        _show(f"![{alt}]({self.slug}/{file})\n\n*{caption}*", f"[{self.folder / self.slug / file}] {caption}")
+
+    # --- numbers --------------------------------------------------------------------------------------------------
+
+    def measure(
+        self,
+        id: str,
+        subject: str,
+        name: str,
+        values: Any,
+        *,
+        unit: str | None = None,
+        better: Literal["higher", "lower"] | None = None,
+        note: str | None = None,
+    ) -> Measure:
+        """Record a number: one value per seed, or one alone. The interval is Student's t over the seeds."""
+        numbers = _floats(np.atleast_1d(values))
+        bounds = interval(numbers)
+        measure = Measure(
+            id=id, subject=subject, name=name, value=float(np.mean(numbers)), values=numbers,
+            low=bounds[0] if bounds else None, high=bounds[1] if bounds else None,
+            interval=f"95 % t interval over {len(numbers)} seeds" if bounds else None, unit=unit, better=better,
+            note=note,
+        )  # fmt: skip
+        self._measures.append(measure)
+        return measure
+
+    def claim(
+        self,
+        id: str,
+        *,
+        measure: str,
+        subject: str,
+        baseline_subject: str,
+        values: Sequence[float],
+        baseline_values: Sequence[float],
+        better: Literal["higher", "lower"] | None = None,
+        margin: float | None = None,
+        unit: str | None = None,
+    ) -> ClaimResult:
+        """Put a claim of the fact file to the test, from one value per seed of the method and of its baseline.
+
+        better: the claim says that `subject` does better, in this direction (rule: `judge_difference`); margin: the
+        claim says that the two are equal, to within this much (rule: `judge_equality`). Exactly one of the two is
+        given. Raises UserError for an id that is not in the fact file.
+        """
+        if id not in self._claim_ids:
+            raise UserError(f"{self.slug} has no claim {id!r}; its fact file has: {', '.join(self._claim_ids)}")
+        if (better is None) == (margin is None):
+            raise UserError(f"the claim {id} needs either a direction (better) or a margin, not both")
+        paired = np.asarray(values, dtype=np.float64) - np.asarray(baseline_values, dtype=np.float64)
+        if margin is None:
+            verdict, bounds = judge_difference(paired, higher=better == "higher")
+            rule = (
+                f"held if the 95 % t interval of the difference, paired by seed, lies wholly "
+                f"{'above' if better == 'higher' else 'below'} 0; not held if wholly on the other side; else "
+                "inconclusive"
+            )
+        else:
+            verdict, bounds = judge_equality(paired, margin)
+            rule = (
+                f"equivalence, two one-sided tests at 5 %: held if the 90 % t interval of the difference, paired by "
+                f"seed, lies within ±{margin:g}; not held if wholly outside; else inconclusive"
+            )
+        value, baseline = float(np.mean(values)), float(np.mean(baseline_values))
+        between = f"[{bounds[0]:+.3f}, {bounds[1]:+.3f}]" if bounds else "unknown with one seed"
+        reason = (
+            f"{subject} reaches {value:.3f} and {baseline_subject} {baseline:.3f}: a difference of "
+            f"{paired.mean():+.3f}, interval {between} over {len(paired)} seeds."
+        )
+        if self.scale == "smoke":
+            verdict, reason = "not judged", "Scale smoke generates too little to judge: " + reason
+        found = ClaimResult(
+            id=id, verdict=verdict, measure=measure, subject=subject, baseline_subject=baseline_subject, value=value,
+            baseline=baseline, values=_floats(values), baseline_values=_floats(baseline_values),
+            seeds=self.seeds, difference=float(paired.mean()), low=bounds[0] if bounds else None,
+            high=bounds[1] if bounds else None, rule=rule, reason=reason, better=better, unit=unit,
+        )  # fmt: skip
+        self._claims.append(found)
+        show(f"**{id}: {verdict}.** {reason}\n\nMeasure: {measure}. Rule: {rule}.")
+        return found
+
+    def table(self, heads: Sequence[str], rows: Sequence[Sequence[Any]], caption: str) -> None:
+        """Show a table; floats are rounded to two places."""
+        cells = [[f"{c:.2f}" if isinstance(c, float) else str(c) for c in row] for row in rows]
+        lines = [heads, ["---"] * len(heads), *cells]
+        show("\n".join("| " + " | ".join(line) + " |" for line in lines) + f"\n\n*{caption}*")
+
+    def save(self) -> Path:
+        """Write the result and remove media of former runs. Returns the path of the result."""
+        place = self.folder / self.slug
+        for file in place.iterdir() if place.is_dir() else ():
+            if file.is_file() and file.name not in self._files:
+                file.unlink()
+        result = Result(
+            slug=self.slug, title=self.title, scale=self.scale, seed=self.seed, seeds=self.seeds,  # type: ignore[arg-type]
+            measures=self._measures, claims=self._claims, curves=self._curves, media=self._media,
+        )  # fmt: skip
+        write_result(result, self.path)
+        return self.path
+
+    def _claim_file(self, file: str) -> str:
+        if file in self._files:
+            raise UserError(f"the report already has a file {file}; give the second one another name")
+        self._files.add(file)
+        return file
+
+    def _picture(self, picture: Figure | NDArray[np.uint8], name: str) -> str:
+        if isinstance(picture, np.ndarray):
+            from reproductions.video import write_image
+
+            file = self._claim_file(f"{name}.png")
+            write_image(self.folder / self.slug / file, picture)
+            return file
+        import matplotlib
+
+        file = self._claim_file(f"{name}.svg")
+        # Fixed salt and no date, so that the same figure is the same file.
+        with matplotlib.rc_context({**_STYLE, "svg.hashsalt": file}), replacing(self.folder / self.slug / file) as path:
+            picture.savefig(path, format="svg", metadata={"Date": None})
+        return file
+
+
+def figure(columns: int = 1, rows: int = 1, width: float = 7.2, height: float = 2.6) -> tuple[Figure, list[Axes]]:
+    """An empty figure in the reports' style and its axes, row by row; sizes in inches.
+
+    It is made without pyplot, so that no notebook shows (and embeds) it by itself; `Report.image` shows it.
+    """
+    import matplotlib
+    from matplotlib.figure import Figure
+
+    with matplotlib.rc_context(_STYLE):
+        drawn = Figure(figsize=(width, height), layout="constrained")
+        return drawn, list(np.ravel(drawn.subplots(rows, columns, squeeze=False)))
+
+
+def grid(videos: Any, columns: int, gap: int = 2, shade: float = 1.0) -> NDArray[np.float32]:
+    """Videos (n, t, 3, h, w) as one (t, 3, H, W), row by row, with `gap` pixels of `shade` around each."""
+    array = np.asarray(videos, dtype=np.float32)
+    padded = np.pad(array, ((0, 0),) * 3 + ((gap, gap),) * 2, constant_values=shade)
+    n, t, c, h, w = padded.shape
+    rows = -(-n // columns)
+    full = np.full((rows * columns, t, c, h, w), shade, np.float32)
+    full[:n] = padded
+    return full.reshape(rows, columns, t, c, h, w).transpose(2, 3, 0, 4, 1, 5).reshape(t, c, rows * h, columns * w)
+
+
+def judge_difference(paired: Any, *, higher: bool) -> tuple[Verdict, tuple[float, float] | None]:
+    """The verdict on "better than the baseline", and the 95 % t interval of the paired differences.
+
+    "held": wholly on the claimed side of 0; "not held": wholly on the other side; else "inconclusive".
+    """
+    bounds = interval(paired, _LEVEL)
+    if bounds is None:
+        return "inconclusive", None
+    above, below = bounds[0] > 0, bounds[1] < 0
+    if above or below:
+        return ("held" if above == higher else "not held"), bounds
+    return "inconclusive", bounds
+
+
+def judge_equality(paired: Any, margin: float) -> tuple[Verdict, tuple[float, float] | None]:
+    """The verdict on "no difference": two one-sided t tests at 5 %, that is, the 90 % t interval against ±margin.
+
+    "held": wholly within the margin; "not held": wholly outside it; else "inconclusive".
+    """
+    bounds = interval(paired, _TWO_SIDED)
+    if bounds is None:
+        return "inconclusive", None
+    if -margin < bounds[0] and bounds[1] < margin:
+        return "held", bounds
+    return ("not held" if bounds[0] > margin or bounds[1] < -margin else "inconclusive"), bounds
+
+
+def show(text: str) -> None:
+    """Show Markdown in a notebook; print it elsewhere."""
+    _show(text, text)
+
+
+def _show(rich: str, plain: str, kind: Literal["markdown", "html"] = "markdown") -> None:
+    shell = sys.modules["IPython"].get_ipython() if "IPython" in sys.modules else None
+    if shell is None:
+        print(plain + "\n")
+        return
+    from IPython.display import HTML, Markdown, display
+
+    display(HTML(rich) if kind == "html" else Markdown(rich))
+
+
+def _floats(values: Any) -> list[float]:
+    return [float(value) for value in np.asarray(values, dtype=np.float64)]
