@@ -32,7 +32,7 @@ def write(cat: Any, results: Results, out: Path) -> list[Path]:
         records = getattr(cat, kind)
         for slug, record in records.items():
             files.append(_save(root / kind / f"{slug}.json", {"slug": slug, "record": record}))
-        everything = {slug: record for slug, record in records.items()}
+        everything = dict(records.items())
         files.append(_save(root / f"{kind}.json", {"count": len(everything), "records": everything}))
     for slug, (result, _, frozen) in sorted(results.items()):
         files.append(_save(root / "results" / f"{slug}.json", {"slug": slug, "frozen": frozen, "record": result}))
@@ -63,9 +63,7 @@ def endpoints(cat: Any, results: Results) -> list[dict[str, Any]]:
 
 def write_page(cat: Any, results: Results, out: Path) -> list[Path]:
     """Write the page that describes the JSON. Returns the files written."""
-    page = Page(
-        "api/json", "JSON over HTTP", "Every fact and result as static JSON: the endpoints, their shape, examples."
-    )
+    page = Page("api/json", "JSON over HTTP", "Every fact and result as static JSON: endpoints, shape, examples.")
     example = next(iter(cat.methods))
     return [
         render(cat, page, "api.md.j2", out, endpoints=endpoints(cat, results), version=API_VERSION, example=example)

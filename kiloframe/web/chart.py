@@ -12,7 +12,7 @@ from kiloframe.web.markdown import escape, number
 
 __all__ = ["lengths_chart"]
 
-_ROW, _LEFT, _RIGHT, _TOP, _WIDTH = 17, 172, 24, 44, 760
+_ROW, _LEFT, _RIGHT, _TOP, _WIDTH, _NAME = 17, 184, 34, 44, 760, 28
 
 
 def lengths_chart(cat: Any) -> Markup:
@@ -51,7 +51,7 @@ def _panel(cat: Any, unit: str, threshold: float) -> Markup:
         label = number(10**power) if power >= 0 else f"{10.0**power:g}"
         parts.append(Markup('<line class="kf-grid" x1="{0}" x2="{0}" y1="{1}" y2="{2}"/>').format(at, top, bottom))
         parts.append(
-            Markup('<text class="kf-axis" x="{}" y="{}" text-anchor="middle">{}</text>').format(at, top - 6, label)
+            Markup('<text class="kf-label" x="{}" y="{}" text-anchor="middle">{}</text>').format(at, top - 6, label)
         )
     line = '<line class="kf-threshold" x1="{0}" x2="{0}" y1="{1}" y2="{2}"/>'
     parts.append(Markup(line).format(x(threshold), top, bottom))
@@ -60,7 +60,7 @@ def _panel(cat: Any, unit: str, threshold: float) -> Markup:
         name = escape(cat.methods[slug].name)
         short = name if len(cat.methods[slug].name) <= 26 else escape(cat.methods[slug].name[:25] + "…")
         parts.append(
-            Markup('<text class="kf-axis" x="{}" y="{}" text-anchor="end">{}</text>').format(_LEFT - 10, y + 4, short)
+            Markup('<text class="kf-label" x="{}" y="{}" text-anchor="end">{}</text>').format(_LEFT - 10, y + 4, short)
         )
         said, seen = getattr(stated, unit), getattr(shown, unit)
         if said and seen:
@@ -70,19 +70,23 @@ def _panel(cat: Any, unit: str, threshold: float) -> Markup:
             parts.append(Markup('<circle class="kf-shown" cx="{}" cy="{}" r="5.5"/>').format(x(seen), y))
         if said:
             parts.append(Markup('<circle class="kf-stated" cx="{}" cy="{}" r="3.5"/>').format(x(said), y))
-    over = sum(value > threshold for _, *pair in rows for value in [max(getattr(p, unit) or 0 for p in pair)])
-    longest_row = rows[0]
+    over = sum(max(getattr(pair[0], unit) or 0, getattr(pair[1], unit) or 0) > threshold for _, *pair in rows)
     alt = (
         f"Chart of {len(rows)} methods with a known length in {unit}, on a logarithmic axis from {number(min(values))} "
         f"to {number(max(values))}: {over} reach past the survey's threshold of {number(threshold)}; the longest is "
-        f"{cat.methods[longest_row[0]].name}. The table below holds the numbers."
+        f"{cat.methods[rows[0][0]].name}. The table below holds the numbers."
     )
+    caption = (
+        f"Lengths in {unit}: dot, called long by the paper; ring, longest shown; dashed line, the survey's threshold "
+        f"({number(threshold)} {unit})."
+    )
+    size = Markup('viewBox="0 0 {0} {1}" width="{0}" height="{1}"').format(_WIDTH, height)
     return Markup(
-        '<figure class="kf-figure"><div class="kf-wrap" tabindex="0" role="region" aria-label="{label}">'
-        '<svg viewBox="0 0 {width} {height}" width="{width}" height="{height}" role="img" aria-label="{alt}">{parts}</svg>'
-        "</div><figcaption>Lengths in {unit}: dot, called long by the paper; ring, longest shown; dashed line, the survey's "
-        "threshold ({threshold} {unit}).</figcaption></figure>"
-    ).format(
-        label=f"Chart of lengths in {unit}", width=_WIDTH, height=height, alt=alt, parts=Markup("").join(parts), unit=unit,
-        threshold=number(threshold),
-    )  # fmt: skip
+        '<figure class="kf-figure"><div class="kf-wrap" tabindex="0" role="region" aria-label="{}">'
+        '<svg {} role="img" aria-label="{}">{}</svg></div><figcaption>{}</figcaption></figure>'
+    ).format(escape(f"Chart of lengths in {unit}"), size, escape(alt), Markup("").join(parts), caption)
+
+
+def _text(x: float | str, y: float, words: str, anchor: str) -> Markup:
+    line = '<text class="kf-label" x="{}" y="{}" text-anchor="{}">{}</text>'
+    return Markup(line).format(x, y, anchor, escape(words))

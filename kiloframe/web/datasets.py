@@ -31,6 +31,9 @@ _TABLE1 = {
 }
 
 
+_ROLES = {"train": "training", "eval": "evaluation", "both": "training and evaluation"}
+
+
 class Cell(NamedTuple):
     """One printed cell of Table 1 beside the facts; `verdict` is "agrees", "differs", "left blank" or "unknown"."""
 
@@ -41,14 +44,18 @@ class Cell(NamedTuple):
 
 
 class Used(NamedTuple):
-    """A method that uses a data set or metric: what its own record says, or that only the other record names it."""
+    """A method that uses a data set or metric, and how; `own` is false where only the other record names it."""
 
     slug: str
     says: list[str]
+    own: bool = True
 
 
-def beside_table1(dataset: Dataset) -> list[Cell]:
-    """The survey's printed cells with the facts; empty where Table 1 has no row for the data set."""
+def beside_table1(dataset: Dataset, slips: list[Slip]) -> list[Cell]:
+    """The survey's printed cells with the facts; empty where Table 1 has no row for the data set.
+
+    A cell differs where no fact holds its numbers, or where one of the row's `slips` is an error that quotes it.
+    """
     row = dataset.survey_table1
     if row is None:
         return []
@@ -57,7 +64,9 @@ def beside_table1(dataset: Dataset) -> list[Cell]:
         value = getattr(row, name)
         facts = [(FACTS[field], getattr(dataset.facts, field)) for field in fields]
         known = [(label, fact) for label, fact in facts if fact is not None and fact.value is not None]
-        cells.append(Cell(title, value, known, _verdict(value, [fact for _, fact in known])))
+        wrong = any(slip["severity"] == "error" and value in slip["printed"] for slip in slips)
+        verdict = _verdict(value, [fact for _, fact in known])
+        cells.append(Cell(title, value, known, "differs" if wrong and verdict == "agrees" else verdict))
     return cells
 
 
@@ -73,11 +82,12 @@ def used_by(records: Any, slug: str, field: str, also: list[Ref]) -> list[Used]:
     """The methods whose record names `slug` in `field` ("datasets" or "metrics"), then those in `also` that do not."""
     found = []
     for name, method in records.items():
-        says = [use.text or getattr(use, "role", "") for use in getattr(method, field) if use.ref == slug]
-        if says:
-            found.append(Used(name, says))
+        uses = [use for use in getattr(method, field) if use.ref == slug]
+        if uses:
+            words = [use.text or _ROLES.get(getattr(use, "role", ""), "") for use in uses]
+            found.append(Used(name, [text for text in words if text]))
     known = {use.slug for use in found}
-    return found + [Used(pointer.ref, []) for pointer in also if pointer.ref and pointer.ref not in known]
+    return found + [Used(pointer.ref, [], own=False) for pointer in also if pointer.ref and pointer.ref not in known]
 
 
 def reported(records: Any, slug: str, field: str) -> list[tuple[Method, ReportedResult]]:
@@ -98,7 +108,8 @@ def write(cat: Any, out: Path) -> list[Path]:
     page = Page(
         "datasets",
         "Data sets",
-        f"{len(cat.datasets)} data sets of long video generation: size, clip length, resolution, licence, and who uses them.",
+        f"{len(cat.datasets)} data sets of long video generation: size, clip length, resolution, licence, users.",
+        hide=("toc",),
     )
     files = [render(cat, page, "datasets.md.j2", out, uses=uses, slips=slips)]
     for slug, dataset in cat.datasets.items():
@@ -110,7 +121,7 @@ def write(cat: Any, out: Path) -> list[Path]:
                 out,
                 d=dataset,
                 labels=FACTS,
-                cells=beside_table1(dataset),
+                cells=beside_table1(dataset, slips[slug]),
                 slips=slips[slug],
                 uses=uses[slug],
                 rows=reported(cat.methods, slug, "dataset"),

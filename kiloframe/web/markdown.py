@@ -1,8 +1,8 @@
 """Pages from records: one jinja2 environment that escapes everything, links between pages, and the source marker.
 
 How a page is made, so that no text of a fact file can become markup:
-- Headings are Markdown and fixed words (the name of a record goes through `heading`); everything else is a block of HTML,
-  which Markdown leaves alone.
+- Headings are Markdown and fixed words (the name of a record goes through `heading`); everything else is a block of
+  HTML, which Markdown leaves alone.
 - Whatever a template prints goes through `escape`: HTML's special characters and all characters that Markdown and its
   extensions give a meaning become numeric entities, which a browser shows as the characters they were.
 - Links are relative and name `index.html`, so that they work served and from disk, with or without
@@ -18,14 +18,15 @@ Classes used by these pages, for the style sheet (tables have no class of their 
   kf-src           marker after a sourced value: focusable span with kf-src-mark (a glyph) and kf-src-text (a tooltip on
                    hover and focus, inline in print); kf-src-primary, kf-src-secondary, kf-src-memory
   kf-note          boxed remark; kf-differs: the same where survey and sources disagree (also on a table cell or row)
-  kf-mechanism     mechanism text: div.kf-block of p.kf-line (indent in `--kf-indent`, in characters), kf-formula, kf-item
+  kf-mechanism     mechanism text: div.kf-block of p.kf-line (indent in `--kf-indent`, in characters); kf-item, -formula
+  kf-long          table cell with a sentence or more (give it width)
   kf-wrap          scrolling box around a wide table (focusable)
   kf-num           cell with a number; kf-quiet: smaller, muted text
   kf-claims        list of article.kf-claim; kf-claim-numbers, kf-claim-test inside
   kf-verdict       icon and word: kf-verdict-held, -not-held, -inconclusive, -not-judged, -not-run
   kf-related       list of related methods, one line each
   kf-empty         box "No reproduction yet"; kf-run: box that leads to the executed reproduction
-  kf-figure        figure with an inline SVG (classes inside: kf-axis, kf-grid, kf-stated, kf-shown, kf-threshold)
+  kf-figure        figure with an inline SVG (inside: kf-label, kf-grid, kf-span, kf-stated, kf-shown, kf-threshold)
   kf-split         two blocks side by side on wide screens; kf-print: what the survey prints
 """
 
@@ -33,7 +34,7 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -50,6 +51,8 @@ _TEMPLATES = Path(__file__).with_name("templates")
 # Letters, digits, spaces and these signs mean nothing to HTML, Markdown or an extension, wherever they stand.
 _HARMLESS = re.compile(r"[^\w \n.,;?/%@()'+=\u0080-\U0010ffff-]|_")
 _LONG_LINE = 92  # a source line at least this long was wrapped by its editor, so the next one may continue it
+_COLUMNS = re.compile(r"\S {2,}\S")
+_RELATIONS = {"=", ":=", "+=", "~", "<-", "->", "||"}
 _MARK = re.compile(r"(-|\*|\d+[.)]|\([a-z0-9]{1,3}\)|[A-Z]\.)\s")
 
 
@@ -69,7 +72,7 @@ def heading(text: str) -> Markup:
 
 
 def plain(text: str) -> str:
-    """`text` for a page's title and description, which themes print unescaped: no angle brackets, quotes or entities."""
+    """`text` for a page's title and description, which themes print unescaped: no brackets, quotes or entities."""
     swap = str.maketrans({"<": "‹", ">": "›", '"': "”", "&": "+", "\\": "/", "{": "(", "}": ")"})
     return " ".join(text.translate(swap).split())
 
@@ -85,7 +88,7 @@ def safe_url(url: str | None) -> str | None:
 
 
 def number(value: float | int | str | None) -> str:
-    """A number as people write it: thousands set apart from five digits on, no trailing zeros; text stays, None is unknown."""
+    """A number as people write it: thousands set apart from five digits on; text stays as it is, None is unknown."""
     if value is None:
         return "unknown"
     if isinstance(value, str):
@@ -116,7 +119,11 @@ def lines(text: str) -> list[list[Line]]:
             continue
         last = blocks[-1][-1] if blocks[-1] else None
         kind = "kf-item" if _MARK.match(words) else "kf-formula" if _formula(words, indent) else ""
-        joins = last and last.kind != "kf-formula" and not kind and length >= _LONG_LINE and indent >= last.indent
+        joins = last and not kind and indent >= last.indent
+        if last and last.kind == "kf-formula":  # in a column of definitions, a line far to the right goes on with it
+            joins = joins and bool(_COLUMNS.search(last.text)) and indent > last.indent + 6
+        else:
+            joins = joins and length >= _LONG_LINE
         if last and joins:
             blocks[-1][-1] = last._replace(text=f"{last.text} {words}")
         else:
@@ -126,21 +133,24 @@ def lines(text: str) -> list[list[Line]]:
 
 
 def _formula(words: str, indent: int) -> bool:
-    """Whether a line reads as a formula or a column of definitions rather than as prose; only its font depends on it."""
-    if re.search(r"\S {2,}\S", words):
+    """Whether a line reads as a formula or a column of definitions, not as prose; only its look depends on it."""
+    if _COLUMNS.search(words):
         return True
-    if not indent or not re.search(r"(^|\s)(:?=|\+=|~|<-|->)\s|\|\|", words):
-        return False
-    tokens = words.split()
-    return sum(bool(re.fullmatch(r"\(?[A-Za-z]?[a-z]{2,}[,.:;)]?", token)) for token in tokens) <= 0.45 * len(tokens)
+    head = words.split()[:4]
+    prose = any(len(token) > 1 and token.endswith(":") for token in head[:-1])
+    return indent > 0 and not prose and any(token in _RELATIONS for token in head)
 
 
 class Page(NamedTuple):
-    """A page to write: its folder below the docs root (`methods/nuwa_xl`, "" for the root), title and description."""
+    """A page to write: its folder below the docs root (`methods/nuwa_xl`), title, description.
+
+    `hide` names parts of the frame that give their room to a wide page: "navigation", "toc".
+    """
 
     folder: str
     title: str
     description: str
+    hide: tuple[str, ...] = ()
 
     @property
     def file(self) -> str:
@@ -148,7 +158,7 @@ class Page(NamedTuple):
         return posixpath.join(self.folder, "index.md")
 
     def to(self, target: str) -> str:
-        """The relative address of `target`: a page's folder ("survey/slips/#fvd-key"), or a file ("api/v1/index.json")."""
+        """The relative address of `target`: a page's folder ("survey/slips/#inr") or a file ("api/v1/index.json")."""
         path, hash_, fragment = target.partition("#")
         if not path or path.endswith("/"):
             path += "index.html"
@@ -176,13 +186,8 @@ def _environment() -> jinja2.Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    filters: dict[str, Callable[..., Any]] = {
-        "lines": lines,
-        "number": number,
-        "heading": heading,
-        "safe_url": safe_url,
-    }
-    environment.filters.update(filters)
+    for filter_ in (lines, number, heading, safe_url):
+        environment.filters[filter_.__name__] = filter_
     return environment
 
 
@@ -198,8 +203,18 @@ def render(cat: Any, page: Page, template: str, out: Path, **context: Any) -> Pa
             return escape(pointer.text or "unknown")
         return record_link(page, kind, records, pointer.ref)
 
-    body = _environment().get_template(template).render(cat=cat, page=page, to=page.to, ref=ref, **context)
-    front = f"---\ntitle: {_quoted(page.title)}\ndescription: {_quoted(page.description)}\n---\n\n"
+    def rest(kind: str, pointer: Any) -> str:
+        """The source's own words after the linked name, without repeating the name."""
+        text = pointer.text or ""
+        records = {"methods": cat.methods, "datasets": cat.datasets, "metrics": cat.metrics}[kind]
+        name = records[pointer.ref].name if pointer.ref in records else ""
+        if text.lower().startswith(name.lower()):
+            return text[len(name) :]
+        return f": {text}" if text else ""
+
+    body = _environment().get_template(template).render(cat=cat, page=page, to=page.to, ref=ref, rest=rest, **context)
+    hide = f"hide: [{', '.join(page.hide)}]\n" if page.hide else ""
+    front = f"---\ntitle: {_quoted(page.title)}\ndescription: {_quoted(page.description)}\n{hide}---\n\n"
     path = out / page.file
     write_atomically(path, front + body)
     return path

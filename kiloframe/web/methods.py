@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
+import re
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from kiloframe.schema import Generator, LongDefinition, LongestShown, Method, Paradigm, ReportedResult
+from kiloframe.schema import EditorsGenerator, EditorsParadigm, LongDefinition, LongestShown, Method, ReportedResult
 from kiloframe.web.markdown import Page, number, render
 from kiloframe.web.verdicts import Results, counts, interval, judged
 
@@ -25,6 +27,7 @@ WORDS: dict[str, str] = {
     "survey-text": "survey",
     "editors": "editors",
 }
+_Editors = EditorsParadigm | EditorsGenerator
 _OPTIONAL = ("system", "variant", "frames", "resolution")
 
 
@@ -43,27 +46,18 @@ class Disagreement(NamedTuple):
 def disagreements(method: Method) -> list[Disagreement]:
     """Where the survey's reading of paradigm or generator differs from the editors'; both stand, with the reason."""
     out = []
-    paradigm, generator = method.paradigm, method.generator
-    if paradigm.survey and paradigm.survey.value != paradigm.editors.value:
-        out.append(
-            _gap("paradigm", [paradigm.survey.value], paradigm.survey.locator, [paradigm.editors.value], paradigm)
-        )
-    if generator.survey and set(generator.survey.value) != set(generator.editors.value):
-        out.append(
-            _gap("generator", generator.survey.value, generator.survey.locator, generator.editors.value, generator)
-        )
+    theirs, ours = method.paradigm.survey, method.paradigm.editors
+    if theirs and theirs.value != ours.value:
+        out.append(_gap("paradigm", [theirs.value], theirs.locator, [ours.value], ours))
+    said, here = method.generator.survey, method.generator.editors
+    if said and set(said.value) != set(here.value):
+        out.append(_gap("generator", said.value, said.locator, here.value, here))
     return out
 
 
-def _gap(
-    field: str,
-    theirs: list[Paradigm] | list[Generator],
-    where: str,
-    ours: list[Paradigm] | list[Generator],
-    reading: Any,
-) -> Disagreement:
+def _gap(field: str, theirs: Sequence[str], where: str, ours: Sequence[str], reading: _Editors) -> Disagreement:
     said, here = (", ".join(WORDS[value] for value in values) for values in (theirs, ours))
-    return Disagreement(field, said, where, here, reading.editors.locator, reading.editors.by, reading.editors.why)
+    return Disagreement(field, said, where, here, reading.locator, reading.by, reading.why)
 
 
 def called(definition: LongDefinition) -> str:
@@ -86,14 +80,25 @@ def shown(longest: LongestShown) -> str:
     return ", ".join(parts) or "unknown"
 
 
-def printed(result: ReportedResult) -> str:
-    """A reported value as printed in its source, with spread and unit where they are known."""
-    text = result.text or number(result.value)
-    if result.unit and not text.endswith(result.unit):
-        text += f" {result.unit}"
-    if result.spread is not None and "±" not in text and "+-" not in text:
-        text += f" ± {number(result.spread)}{f' ({result.spread_kind})' if result.spread_kind else ''}"
-    return text
+def printed(result: ReportedResult) -> tuple[str, str]:
+    """A reported value and, where it says more than the number, the words printed in its source.
+
+    Unit and spread stand with the value where they are known; without a number the value is the printed words.
+    """
+    text = result.text or ""
+    if result.value is None:
+        return text or "unknown", ""
+    value = number(result.value)
+    same = re.fullmatch(r"([-+]?\d+(?:\.\d+)?)\s*(?:\(?(?:±|\+-|\+/-).*)?", text)
+    if same and math.isclose(float(same[1]), result.value):
+        value, text = text, ""
+    if result.unit and result.unit not in value:
+        value += f" {result.unit}"
+    if result.spread is not None and not re.search(r"±|\+-|\+/-", value):
+        value += f" ± {number(result.spread)}"
+    if result.spread_kind and result.spread is not None:
+        value += f" ({result.spread_kind})"
+    return value, text
 
 
 def write(cat: Any, results: Results, bibtex: dict[str, str], out: Path) -> list[Path]:
@@ -104,6 +109,7 @@ def write(cat: Any, results: Results, bibtex: dict[str, str], out: Path) -> list
         "Methods",
         f"All {len(cat.methods)} methods of the catalogue of long video generation in one table: paradigm, generator, "
         "control signals, lengths, data sets, code and verdicts.",
+        hide=("navigation", "toc"),
     )
     tallies = {slug: counts(items) for slug, items in claims.items()}
     files = [

@@ -23,7 +23,8 @@ def write(cat: Any, out: Path) -> list[Path]:
     page = Page(
         "metrics",
         "Metrics",
-        f"{len(cat.metrics)} metrics of video generation: definition, constants, test vectors, biases, and who reports them.",
+        f"{len(cat.metrics)} metrics of video generation: definition, constants, test vectors, biases, users.",
+        hide=("toc",),
     )
     files = [render(cat, page, "metrics.md.j2", out, uses=uses, rows=rows, levels=LEVELS)]
     for slug, metric in cat.metrics.items():

@@ -29,7 +29,7 @@ def write_all(cat: Any, results: Results, out: Path) -> Written:
     """
     from kiloframe.cite import bibtex
 
-    citations = {slug: bibtex(method) for slug, method in cat.methods.items()}
+    citations = {slug: bibtex(method, cat) for slug, method in cat.methods.items()}
     sections = {
         "Methods": methods.write(cat, results, citations, out),
         "Data sets": datasets.write(cat, out),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from kiloframe.lengths import Figure1, figure1, longest
+from kiloframe.lengths import Figure1, Length, figure1, longest
 from kiloframe.schema import Method
 from kiloframe.web.chart import lengths_chart
 from kiloframe.web.datasets import beside_table1
@@ -23,7 +23,7 @@ RULES = {
 
 
 class Section(NamedTuple):
-    """One section of the survey with the works it cites: pairs of key and slug (None: not a method of the catalogue)."""
+    """One section of the survey and what it cites by topic: (key, slug or None where it is no method here, work)."""
 
     number: str
     title: str
@@ -56,7 +56,7 @@ def reasons(cat: Any, figure: Figure1) -> list[str]:
     slip = next((slip for slip in cat.survey["errors"] if slip["id"] == "fig1-list"), None)
     out = []
     if slip:
-        out.append(f"The survey does not list the studies it counts. {slip['correct']}")
+        out.append(slip["correct"])
     out.append(
         f"{len(methods) - editors} methods of the catalogue are named by the survey's text; the other {editors} were "
         "admitted by the editors, so the two sets of studies are not the same."
@@ -81,13 +81,15 @@ def write(cat: Any, out: Path) -> list[Path]:
     silent = [method for method in methods if method.paradigm.survey is None and method.survey is not None]
     named = [method for method in methods if method.membership.by == "survey-text"]
     admitted = [method for method in methods if method.membership.by != "survey-text"]
-    table1 = [(slug, d, beside_table1(d)) for slug, d in cat.datasets.items() if d.survey_table1 is not None]
+    printed = {slug: dataset for slug, dataset in cat.datasets.items() if dataset.survey_table1 is not None}
+    slips: dict[str, list[Slip]] = {slug: slips_of(cat.survey, 1, slug, d.name) for slug, d in printed.items()}
+    table1 = [(slug, dataset, beside_table1(dataset, slips[slug])) for slug, dataset in printed.items()]
     table2 = [(slug, metric) for slug, metric in cat.metrics.items() if metric.survey_table2 is not None]
-    slips: dict[str, list[Slip]] = {slug: slips_of(cat.survey, 1, slug, d.name) for slug, d, _ in table1}
     slips |= {slug: slips_of(cat.survey, 2, slug, metric.name) for slug, metric in table2}
     common = {
         "s": cat.survey,
         "figure": figure,
+        "rows": sorted(figure.rows, key=_longest_first),
         "reasons": reasons(cat, figure),
         "chart": lengths_chart(cat),
         "words": WORDS,
@@ -108,40 +110,28 @@ def write(cat: Any, out: Path) -> list[Path]:
         "by_control": _by(methods, lambda method: method.control_signals),
     }
     pages = [
-        (Page("survey", "The survey", f"{cat.survey['title']}: what it says, beside what its sources say."), "index"),
+        ("", "The survey", f"{cat.survey['title']}: what it says, beside what its sources say.", "index"),
+        ("lengths", "Who calls what long", "The survey's Figure 1 beside our counts, method by method.", "lengths"),
+        ("tables", "Tables 1 and 2", "The survey's tables of data sets and metrics beside the facts.", "tables"),
+        ("terms", "Paradigms and other terms", "Paradigms, generators, control signals, goals, directions.", "terms"),
         (
-            Page("survey/lengths", "Who calls what long", "The survey's Figure 1 beside our counts, method by method."),
-            "lengths",
-        ),
-        (
-            Page("survey/tables", "Tables 1 and 2", "The survey's tables of data sets and metrics beside the facts."),
-            "tables",
-        ),
-        (
-            Page(
-                "survey/terms",
-                "Paradigms and other terms",
-                "Paradigms, generators, control signals, goals, directions.",
-            ),
-            "terms",
-        ),
-        (
-            Page(
-                "survey/members", "The methods it names", "Which methods the survey names and which the editors added."
-            ),
+            "members",
+            "The methods it names",
+            "The methods the survey names, and those the editors added.",
             "members",
         ),
-        (
-            Page(
-                "survey/disagreements",
-                "Where it and its sources disagree",
-                "Both readings of each method, with reasons.",
-            ),
-            "disagreements",
-        ),
-        (Page("survey/slips", "Its slips", "What the survey prints, what is correct, and the evidence."), "slips"),
+        ("disagreements", "Where its sources disagree", "Both readings of a method, with reasons.", "disagreements"),
+        ("slips", "Its slips", "What the survey prints, what is correct, and the evidence.", "slips"),
     ]
-    return [render(cat, page, f"survey_{name}.md.j2", out, **common) for page, name in pages]
+    return [
+        render(cat, Page(f"survey/{folder}".rstrip("/"), title, about), f"survey_{name}.md.j2", out, **common)
+        for folder, title, about, name in pages
+    ]
+
+
+def _longest_first(row: Length) -> tuple[int, float, str]:
+    """Order of the table of lengths: frames, then seconds, longest first; those without a number last."""
+    return ("frames", "seconds", None).index(row.unit), -float(row.value or 0), row.slug
 
 
 def _by(methods: list[Method], values: Any) -> dict[str, list[Method]]:
