@@ -15,8 +15,10 @@ if TYPE_CHECKING:
 
 __all__ = ["bibtex", "bibtex_for_all", "bibtex_key", "latex"]
 
+# Braces as commands, because BibTeX counts braces even where they are escaped.
 _SIGNS = {
-    "\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", "$": r"\$", "&": r"\&", "#": r"\#", "_": r"\_", "%": r"\%",
+    "\\": r"\textbackslash{}", "{": r"\textbraceleft{}", "}": r"\textbraceright{}",
+    "$": r"\$", "&": r"\&", "#": r"\#", "_": r"\_", "%": r"\%",
     "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "–": "--", "—": "---", "’": "'", "‘": "`",
     "“": "``", "”": "''", "ß": r"{\ss}", "ø": r"{\o}", "Ø": r"{\O}", "ł": r"{\l}", "Ł": r"{\L}", "æ": r"{\ae}",
     "Æ": r"{\AE}", "œ": r"{\oe}", "Œ": r"{\OE}", "ı": r"{\i}", "×": r"$\times$", "•": r"\textbullet{}",
@@ -40,7 +42,7 @@ def latex(text: str) -> str:
 def _letter(char: str) -> str:
     if char in _SIGNS:
         return _SIGNS[char]
-    base, *accents = unicodedata.normalize("NFD", char)
+    base, *accents = list(unicodedata.normalize("NFD", char))
     if len(accents) == 1 and accents[0] in _ACCENTS and base.isascii():
         command = _ACCENTS[accents[0]]
         base = {"i": r"\i", "j": r"\j"}.get(base, base) if command not in "ck" else base

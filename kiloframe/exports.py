@@ -13,7 +13,6 @@
 from __future__ import annotations
 
 import csv
-import io
 import re
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -105,11 +104,17 @@ def csv_text(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
     A text that a spreadsheet would take for a formula (it begins with = + - @, a tab or a line break) gets an
     apostrophe in front; plain numbers stay numbers.
     """
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
+    lines: list[str] = []
+
+    class Out:
+        """What csv writes to: one call per row."""
+
+        write = staticmethod(lines.append)
+
+    writer = csv.writer(Out(), lineterminator="\r\n")  # with it, a lone carriage return in a text is quoted
     for row in (columns, *rows):
         writer.writerow([_guarded(value) for value in row])
-    return out.getvalue()
+    return "".join(line[:-2] + "\n" for line in lines)
 
 
 def _guarded(value: Any) -> Any:

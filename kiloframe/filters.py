@@ -144,7 +144,7 @@ def text(value: Any) -> Test | None:
         return None
     if not isinstance(value, str):
         raise UserError(f"text is {value!r}; it takes words, for example text='temporal attention'")
-    words = _plain(value).split()
+    words = [plain for word in value.split() if (plain := _plain(word))]
     if not words:
         return None
 
@@ -166,9 +166,10 @@ def _searched(method: Method) -> list[str]:
 
 
 def _plain(text: str) -> str:
-    """Lower case, without accents, hyphens and underscores as one."""
-    parts = unicodedata.normalize("NFKD", text)
-    return "".join(c for c in parts if not unicodedata.combining(c)).casefold().replace("_", "-")
+    """Lower case, without accents; hyphens, underscores and line breaks are blanks, so coarse-to-fine finds them all."""
+    if not text.isascii():
+        text = "".join(c for c in unicodedata.normalize("NFKD", text) if not unicodedata.combining(c)).casefold()
+    return " ".join(text.lower().replace("_", " ").replace("-", " ").split())
 
 
 def reproduction(value: Any) -> Test | None:

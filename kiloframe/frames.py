@@ -18,6 +18,7 @@ def data_frame(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> pandas.
         kinds = {type(value) for value in known}
         if not known or kinds - {int, float, bool}:
             continue
-        kind = "Int64" if kinds <= {int, bool} and all(abs(value) < 2**63 for value in known) else "Float64"
-        frame.isetitem(at, frame.iloc[:, at].astype(kind))
+        column = frame.iloc[:, at]
+        whole = kinds <= {int, bool} and all(abs(value) < 2**63 for value in known)
+        frame.isetitem(at, column.astype("Int64") if whole else column.astype("Float64"))
     return frame

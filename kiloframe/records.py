@@ -94,7 +94,7 @@ class Methods(Records[Method]):
                      rate of the record's longest shown video (`kiloframe.lengths`); an unknown length never matches.
         year         of first publication: 2022, "2022-2023" (inclusive), or a list of these.
         text         words that must all occur in slug, name, title, authors, venue, arXiv id, mechanism, what is
-                     distinguishing, claims, or the paraphrase of what the survey says; case and accents do not matter.
+                     distinguishing, claims, or the paraphrase of what the survey says; case, accents and hyphens do not.
         reproduction True: those with an implementation in reproductions/methods; False: those without.
 
         Raises UserError for a value that does not exist, with the nearest matches and the allowed values.

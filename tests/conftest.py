@@ -1,0 +1,67 @@
+"""Fixtures that all tests share.
+
+root            the repository's root folder (Path)
+cat             the catalogue of this checkout, loaded once (never change it)
+catalogue_copy  a copy of catalogue/ in a temporary folder, to break
+problems_of     what one lint rule says of one record after changes to its text
+"""
+
+import shutil
+from pathlib import Path
+
+import hypothesis
+import pytest
+
+import kiloframe
+
+# The same examples in every run, and no deadline: the tests share a slow machine.
+hypothesis.settings.register_profile("kiloframe", deadline=None, derandomize=True)
+hypothesis.settings.load_profile("kiloframe")
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(scope="session")
+def root():
+    return ROOT
+
+
+@pytest.fixture(scope="session")
+def cat():
+    return kiloframe.load()
+
+
+@pytest.fixture
+def catalogue_copy(tmp_path, root):
+    return Path(shutil.copytree(root / "catalogue", tmp_path / "a copy" / "catalogue"))
+
+
+@pytest.fixture(scope="session")
+def fact_files(root):
+    from kiloframe.factfiles import read_facts
+
+    return read_facts(root / "catalogue")
+
+
+@pytest.fixture
+def problems_of(fact_files, tmp_path):
+    """`problems_of(rule, "methods/fdm", ("old text", "new text"), ...)`: the problems as printed."""
+    from kiloframe.factfiles import read_yaml
+
+    def run(rule, name, *changes):
+        file = fact_files.root / f"{name}.yaml"
+        text = file.read_text(encoding="utf-8")
+        for old, new in changes:
+            assert old in text, f"{name} does not hold {old!r}"
+            text = text.replace(old, new, 1)
+        changed = tmp_path / file.name
+        changed.write_text(text, encoding="utf-8")
+        data, lines = read_yaml(changed)
+        if name == "survey":
+            facts = fact_files._replace(records=[], survey=fact_files.survey._replace(data=data, lines=lines))
+        else:
+            record = next(record for record in fact_files.records if record.file == file)
+            facts = fact_files._replace(records=[record._replace(data=data, lines=lines)])
+        return [str(problem) for problem in rule(facts)]
+
+    return run
