@@ -166,7 +166,7 @@ def _searched(method: Method) -> list[str]:
 
 
 def _plain(text: str) -> str:
-    """Lower case, without accents; hyphens, underscores and line breaks are blanks, so coarse-to-fine finds them all."""
+    """Lower case, without accents; hyphens, underscores and line breaks are blanks (`coarse-to-fine`)."""
     if not text.isascii():
         text = "".join(c for c in unicodedata.normalize("NFKD", text) if not unicodedata.combining(c)).casefold()
     return " ".join(text.lower().replace("_", " ").replace("-", " ").split())

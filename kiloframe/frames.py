@@ -20,5 +20,5 @@ def data_frame(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> pandas.
             continue
         column = frame.iloc[:, at]
         whole = kinds <= {int, bool} and all(abs(value) < 2**63 for value in known)
-        frame.isetitem(at, column.astype("Int64") if whole else column.astype("Float64"))
+        frame.isetitem(at, column.astype("Int64").array if whole else column.astype("Float64").array)
     return frame

@@ -83,19 +83,20 @@ class Methods(Records[Method]):
     ) -> Methods:
         """The methods that fit all conditions; `where(a).where(b)` is `where(a, b)`. A list means any of its values.
 
-        paradigm     divide-and-conquer, temporal-autoregressive, other, or both; a method that is `both` also matches
-                     each of the two.
-        generator    diffusion, spatial-autoregressive, gan or mask-modeling.
-        by           whose reading the two go by: "editors" or "survey"; where the survey is silent, nothing matches.
-        dataset, metric   slugs: the method uses it or reports a result with it. control: a control signal.
-        membership   survey-text or editors. code: full, partial, none, gone or unknown.
-        min_frames, max_frames, min_seconds, max_seconds   bounds (inclusive) on the length the paper itself calls long,
-                     or with shown=True on the longest video it shows. Frames and seconds convert only with the frame
-                     rate of the record's longest shown video (`kiloframe.lengths`); an unknown length never matches.
-        year         of first publication: 2022, "2022-2023" (inclusive), or a list of these.
-        text         words that must all occur in slug, name, title, authors, venue, arXiv id, mechanism, what is
-                     distinguishing, claims, or the paraphrase of what the survey says; case, accents and hyphens do not.
-        reproduction True: those with an implementation in reproductions/methods; False: those without.
+        - `paradigm`: divide-and-conquer, temporal-autoregressive, other, or both; a method that is `both` also matches
+          each of the two.
+        - `generator`: diffusion, spatial-autoregressive, gan or mask-modeling.
+        - `by`: whose reading these two go by, "editors" or "survey"; where the survey is silent, nothing matches.
+        - `dataset`, `metric`: slugs; the method uses it or reports a result with it.
+        - `control`: a control signal. `membership`: survey-text or editors.
+        - `code`: the dated status of the authors' code: full, partial, none, gone or unknown.
+        - `min_frames`, `max_frames`, `min_seconds`, `max_seconds`: bounds (inclusive) on the length the paper itself
+          calls long, or with `shown=True` on the longest video it shows. Frames and seconds convert only with the frame
+          rate of the record's longest shown video (`kiloframe.lengths`); an unknown length never matches.
+        - `year`: of first publication: 2022, "2022-2023" (inclusive), or a list of these.
+        - `text`: words that must all occur in slug, name, title, authors, venue, arXiv id, mechanism, what is
+          distinguishing, claims, or the paraphrase of what the survey says; case, accents and hyphens do not matter.
+        - `reproduction`: True for methods with an implementation in reproductions/methods, False for those without.
 
         Raises UserError for a value that does not exist, with the nearest matches and the allowed values.
         """
