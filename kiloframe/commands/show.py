@@ -31,7 +31,7 @@ def command(slug: str, explain: str | None, form: str) -> None:
       kiloframe show nuwa-xl --explain longest_shown
       kiloframe show nuwa-xl --explain paradigm
       kiloframe show fdm --explain long_video_definition --format json
-      kiloframe show ucf101 --format md
+      kiloframe show ucf-101 --format md
       kiloframe show fvd --format json
       kiloframe show tats --format bibtex
     """

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import click
 
 from kiloframe.commands import output
@@ -33,7 +35,7 @@ def command(query: str | None, tables: bool, form: str) -> None:
     if query is None:
         raise UserError('sql needs a query, for example "select slug from methods"; tables: kiloframe sql --tables')
     if query == "-":
-        query = click.get_text_stream("stdin").read()
+        query = sys.stdin.read()
     import kiloframe
 
     columns, rows = kiloframe.load().query(query)
