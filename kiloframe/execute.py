@@ -47,7 +47,7 @@ from kiloframe.sources import (
     source_parts,
     status,
     weight_hashes,
-)  # fmt: skip
+)
 
 __all__ = [
     "TIMEOUTS", "Interrupted", "Run", "RunError", "Status", "checkout", "latest_result", "notebook_slugs",
@@ -276,7 +276,10 @@ def _keep_failed(path: Path, failed: Path, job: _Job, rules: list[tuple[re.Patte
     """Keep the notebook as far as it came, for looking into; a notebook that was never written leaves nothing."""
     failed.unlink(missing_ok=True)
     if path.is_file():
-        notebook = _read_notebook(path)
+        try:
+            notebook = _read_notebook(path)
+        except ValueError:  # cut off while papermill wrote it
+            return
         notebooks.clean(notebook, job.values, rules)
         _write_notebook(notebook, failed)
 

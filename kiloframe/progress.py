@@ -58,7 +58,10 @@ class Progress:
             from tqdm import tqdm
 
             self._bar = tqdm(
-                total=1.0, file=self._stream, leave=False, bar_format="{desc} {percentage:3.0f}% |{bar:24}| {postfix}"
+                total=1.0,
+                file=self._stream,
+                leave=False,
+                bar_format="{percentage:3.0f}% |{bar:24}| {desc}",  # tqdm would put a comma before a postfix
             )
             self._ticker = threading.Thread(target=self._tick, daemon=True)
             self._ticker.start()
@@ -70,12 +73,7 @@ class Progress:
         self.current, self._cell_began = index, time.monotonic()
         if self._shown and self._bar is None and self._cell_began - self._last_line >= LINE_EVERY:
             self._last_line = self._cell_began
-            seconds = self._cell_began - self._began
-            print(
-                f"{self.slug}: cell {index + 1} of {self.cells}, {seconds:.0f} s{self._estimate()}",
-                file=self._stream,
-                flush=True,
-            )
+            print(self._line(), file=self._stream, flush=True)
 
     def end(self, index: int) -> None:
         """Cell `index` has ended."""
@@ -99,12 +97,15 @@ class Progress:
     def _estimate(self) -> str:
         if self.former is None:
             return ""
-        return f", about {(1 - self._fraction()) * sum(self.former):.0f} s left by the last run"
+        left = (1 - self._fraction()) * sum(self.former)
+        late = left == 0 or time.monotonic() - self._began > 2 * sum(self.former) + 10
+        return ", longer than the last run" if late else f", about {left:.0f} s left"
+
+    def _line(self) -> str:
+        at = "starting" if self.current is None else f"cell {self.current + 1} of {self.cells}"
+        return f"{self.slug}: {at}, {time.monotonic() - self._began:.0f} s{self._estimate()}"
 
     def _tick(self) -> None:
         while not self._stop.wait(0.5):
             self._bar.n = self._fraction()
-            cell = 0 if self.current is None else self.current + 1
-            self._bar.set_description_str(f"{self.slug}: cell {cell} of {self.cells}", refresh=False)
-            self._bar.set_postfix_str(f"{time.monotonic() - self._began:.0f} s{self._estimate()}", refresh=False)
-            self._bar.refresh()
+            self._bar.set_description_str(self._line(), refresh=True)
