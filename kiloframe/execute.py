@@ -242,7 +242,7 @@ def _checked(job: _Job, notebook: Any, staging: Path) -> Result:
         raise RunError(f"{shown}: {embedded}; show figures and films through the report (reproductions/report.py)")
     path = staging / f"{job.slug}.json"
     if not path.is_file():
-        raise RunError(f"{shown} wrote no {path.name} into the folder `out`; end it with the report's write()")
+        raise RunError(f"{shown} wrote no {path.name} into the folder `out`; end it with report.save()")
     try:
         result = read_result(path)
     except UserError as error:
