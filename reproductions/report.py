@@ -3,7 +3,7 @@
     report = Report("fdm", scale=scale, seed=seed, seeds=[0, 1, 2], out=out)
     report.video(frames, "real", caption="...", alt="...")
     report.claim("some-claim", measure="...", subject="ours", baseline_subject="theirs",
-                 values=[...], baseline_values=[...], better="higher")
+                 values=[...], baseline_values=[...], says="higher")
     report.save()
 
 Pictures and films become files in `<out>/<slug>/`, which the notebook names by relative path and never embeds; the
@@ -175,33 +175,39 @@ class Report:
         baseline_subject: str,
         values: Sequence[float],
         baseline_values: Sequence[float],
-        better: Literal["higher", "lower"] | None = None,
+        says: Literal["higher", "lower", "equal"],
         margin: float | None = None,
+        chance: float = 0.0,
+        better: Literal["higher", "lower"] | None = None,
         unit: str | None = None,
     ) -> ClaimResult:
         """Put a claim of the fact file to the test, from one value per seed of the method and of its baseline.
 
-        better: the claim says that `subject` does better, in this direction (rule: `judge_difference`); margin: the
-        claim says that the two are equal, to within this much (rule: `judge_equality`). Exactly one of the two is
-        given. Raises UserError for an id that is not in the fact file.
+        says: what the claim says of `subject` beside `baseline_subject`: the value is "higher" or "lower" (rule:
+        `judge_difference`), or "equal" to within `margin` (rule: `judge_equality`); chance: the value of guessing, for "equal";
+        better: which values are good.
+        At scale smoke the verdict is "not judged". Raises UserError for an id that is not in the fact file, another
+        number of values than of seeds, or a margin without "equal".
         """
         if id not in self._claim_ids:
             raise UserError(f"{self.slug} has no claim {id!r}; its fact file has: {', '.join(self._claim_ids)}")
-        if (better is None) == (margin is None):
-            raise UserError(f"the claim {id} needs either a direction (better) or a margin, not both")
+        if (says == "equal") != (margin is not None):
+            raise UserError(f"the claim {id}: a margin belongs to says='equal', and to it alone")
+        if not len(values) == len(baseline_values) == len(self.seeds):
+            raise UserError(f"the claim {id} needs one value per seed ({len(self.seeds)}) of both subjects")
         paired = np.asarray(values, dtype=np.float64) - np.asarray(baseline_values, dtype=np.float64)
         if margin is None:
-            verdict, bounds = judge_difference(paired, higher=better == "higher")
+            verdict, bounds = judge_difference(paired, higher=says == "higher")
             rule = (
-                f"held if the 95 % t interval of the difference, paired by seed, lies wholly "
-                f"{'above' if better == 'higher' else 'below'} 0; not held if wholly on the other side; else "
-                "inconclusive"
+                "held if the 95 % t interval of the difference, paired by seed, lies wholly "
+                f"{'above' if says == 'higher' else 'below'} 0; not held if wholly on the other side; else inconclusive"
             )
         else:
-            verdict, bounds = judge_equality(paired, margin)
+            verdict, bounds = judge_equality(values, baseline_values, margin, chance)
             rule = (
-                f"equivalence, two one-sided tests at 5 %: held if the 90 % t interval of the difference, paired by "
-                f"seed, lies within ±{margin:g}; not held if wholly outside; else inconclusive"
+                "equivalence, two one-sided tests at 5 %: held if the 90 % t interval of the paired difference "
+                f"lies within ±{margin:g}; not held if wholly outside; else inconclusive, also when neither subject is more than "
+                f"that above chance ({chance:.3g})"
             )
         value, baseline = float(np.mean(values)), float(np.mean(baseline_values))
         between = f"[{bounds[0]:+.3f}, {bounds[1]:+.3f}]" if bounds else "unknown with one seed"
@@ -300,17 +306,22 @@ def judge_difference(paired: Any, *, higher: bool) -> tuple[Verdict, tuple[float
     return "inconclusive", bounds
 
 
-def judge_equality(paired: Any, margin: float) -> tuple[Verdict, tuple[float, float] | None]:
+def judge_equality(
+    values: Any, baseline_values: Any, margin: float, chance: float = 0.0
+) -> tuple[Verdict, tuple[float, float] | None]:
     """The verdict on "no difference": two one-sided t tests at 5 %, that is, the 90 % t interval against ±margin.
 
-    "held": wholly within the margin; "not held": wholly outside it; else "inconclusive".
+    "held": wholly within the margin; "not held": wholly outside it; else "inconclusive". Two that both fail are equal
+    too, but that shows nothing: unless one mean is more than `margin` above `chance`, nothing is held.
     """
-    bounds = interval(paired, _TWO_SIDED)
+    a, b = np.asarray(values, dtype=np.float64), np.asarray(baseline_values, dtype=np.float64)
+    bounds = interval(a - b, _TWO_SIDED)
     if bounds is None:
         return "inconclusive", None
-    if -margin < bounds[0] and bounds[1] < margin:
-        return "held", bounds
-    return ("not held" if bounds[0] > margin or bounds[1] < -margin else "inconclusive"), bounds
+    if bounds[0] > margin or bounds[1] < -margin:
+        return "not held", bounds
+    within = -margin < bounds[0] and bounds[1] < margin
+    return ("held" if within and max(a.mean(), b.mean()) > chance + margin else "inconclusive"), bounds
 
 
 def show(text: str) -> None:

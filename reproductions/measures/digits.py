@@ -17,8 +17,8 @@ from kiloframe.errors import UserError
 from reproductions.worlds.digits import BACKGROUND, PALETTE, SPRITE_SIDE, Truth, sprites
 
 __all__ = [
-    "LEGIBLE", "MOTION_TOLERANCE", "VISIBLE", "Reading", "Recall", "agrees", "clip_features", "lawful_steps",
-    "path_error", "read_digits", "recall",
+    "LEGIBLE", "MOTION_TOLERANCE", "VISIBLE", "Reading", "Recall", "after_curtain", "agrees", "clip_features",
+    "lawful_steps", "path_error", "read_digits", "recall",
 ]  # fmt: skip
 
 VISIBLE = 0.7
@@ -154,17 +154,20 @@ def lawful_steps(reading: Reading, truth: Truth, room: float = _ROOM) -> NDArray
     return np.where(seen, (right | turned).all(-1).astype(np.float64), np.nan)
 
 
-def recall(reading: Reading, truth: Truth, start: int, end: int) -> Recall:
-    """Of each video (b, t): in frames `start` to `end`, does a digit come back, and in the old colour and identity?
+def after_curtain(truth: Truth) -> NDArray[np.bool_]:
+    """Per frame (b, t): the digit is in sight again, having been hidden before in this clip."""
+    visible = truth.visible[..., 0]
+    return visible & np.logical_or.accumulate(~visible, axis=-1)
 
-    Looked at are the frames in which the truth shows a digit. It comes back if it is read in at least a third of
-    these; its colour and its label are those read most often in them.
+
+def recall(reading: Reading, truth: Truth, due: NDArray[np.bool_]) -> Recall:
+    """Of each video (b, t): in the frames `due` (b, t), is a digit in sight, and in the old colour and identity?
+
+    `due` comes from `after_curtain`. The digit comes back if one is read in at least a third of these frames; its
+    colour and its label are those read most often in them.
     """
-    due = truth.visible[..., 0].copy()
-    due[:, :start] = False
-    due[:, end:] = False
     seen = due & reading.visible
-    returns = seen.sum(1) * 3 >= np.maximum(due.sum(1), 1)
+    returns = (seen.sum(1) * 3 >= due.sum(1)) & due.any(1)
     colour = returns & (_mode(reading.colour, seen, len(PALETTE)) == truth.colour[:, 0, 0])
     label = returns & (_mode(reading.label, seen, 10) == truth.label[:, 0, 0])
     return Recall(returns, colour, label, colour & label)
