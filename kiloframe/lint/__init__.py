@@ -17,6 +17,7 @@ from kiloframe.lint import (
     locator,
     markup,
     membership,
+    placeholder,
     reference,
     result_key,
     result_value,
@@ -41,7 +42,7 @@ RULES = (
     url.check,
     markup.check,
     schema_files.check,
-    formatting.check,
+    placeholder.check,
 )
 
 
@@ -61,10 +62,13 @@ def run(catalogue: Path, fix: bool = False) -> Report:
     facts = read_facts(Path(catalogue))
     fixed: list[str] = []
     if fix:
-        fixed = sorted(formatting.fix(facts) + schema_files.fix(facts))
+        fixed, unformatted = formatting.fix(facts)
+        fixed += schema_files.fix(facts)
         facts = read_facts(Path(catalogue))
-    problems = [*facts.unread, *(problem for rule in RULES for problem in rule(facts))]
-    return Report(sorted(set(problems)), fixed, len(facts.records) + bool(facts.survey) + len(facts.unread))
+    else:
+        unformatted = list(formatting.check(facts))
+    problems = [*facts.unread, *unformatted, *(problem for rule in RULES for problem in rule(facts))]
+    return Report(sorted(set(problems)), sorted(fixed), len(facts.records) + bool(facts.survey) + len(facts.unread))
 
 
 def format_problems(report: Report) -> str:

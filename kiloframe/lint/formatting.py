@@ -24,14 +24,14 @@ __all__ = ["canonical", "check", "fix"]
 _WIDTH = 110
 
 
-class CannotFormat(Exception):
+class CannotFormatError(Exception):
     """The canonical form would change the data or lose a comment, so the file is left to a human."""
 
 
 def check(facts: FactFiles) -> Iterator[Problem]:
     """Files that are not in canonical form, with the first line that differs."""
     for file, text, wanted in _canonical_texts(facts):
-        if isinstance(wanted, CannotFormat):
+        if isinstance(wanted, CannotFormatError):
             yield Problem(facts.name(file), 1, "", str(wanted))
         elif text != wanted:
             pairs = zip([*text.splitlines(), ""], [*wanted.splitlines(), ""], strict=False)
@@ -39,17 +39,19 @@ def check(facts: FactFiles) -> Iterator[Problem]:
             yield Problem(facts.name(file), line, "", "is not in canonical form; type: kiloframe lint --fix")
 
 
-def fix(facts: FactFiles) -> list[str]:
-    """Bring every file that can be into canonical form; returns the names of those that changed."""
-    changed = []
+def fix(facts: FactFiles) -> tuple[list[str], list[Problem]]:
+    """Bring every file that can be into canonical form: the names of those that changed, and what cannot be."""
+    changed, left = [], []
     for file, text, wanted in _canonical_texts(facts):
-        if isinstance(wanted, str) and text != wanted:
+        if isinstance(wanted, CannotFormatError):
+            left.append(Problem(facts.name(file), 1, "", str(wanted)))
+        elif text != wanted:
             write_atomically(file, wanted)
             changed.append(facts.name(file))
-    return changed
+    return changed, left
 
 
-def _canonical_texts(facts: FactFiles) -> Iterator[tuple[Path, str, str | CannotFormat]]:
+def _canonical_texts(facts: FactFiles) -> Iterator[tuple[Path, str, str | CannotFormatError]]:
     """Per parsed file: its text and its canonical form. ruamel.yaml is slow, so two processes share the work."""
     jobs = [(loaded.file, loaded.kind) for loaded in [*facts.records, *([facts.survey] if facts.survey else [])]]
     if len(jobs) < 20:
@@ -59,22 +61,22 @@ def _canonical_texts(facts: FactFiles) -> Iterator[tuple[Path, str, str | Cannot
         yield from pool.map(_job, jobs, chunksize=5)
 
 
-def _job(job: tuple[Path, str]) -> tuple[Path, str, str | CannotFormat]:
+def _job(job: tuple[Path, str]) -> tuple[Path, str, str | CannotFormatError]:
     file, kind = job
     text = file.read_text(encoding="utf-8")
     try:
         return file, text, canonical(text, kind)
-    except CannotFormat as error:
+    except CannotFormatError as error:
         return file, text, error
 
 
 def canonical(text: str, kind: str) -> str:
-    """The canonical form of a fact file's text. Raises CannotFormat where data or a comment would not survive."""
+    """The canonical form of a fact file's text. Raises CannotFormatError where data or a comment would not survive."""
     before = yaml.load(text, Loader=Loader)
     comments = _comments(text)
     first = f"# yaml-language-server: $schema=../schema/{kind.removesuffix('s')}.json" if kind in KINDS else None
     own = [comment for comment in comments if comment != first]
-    data = _yaml().load(text) if own else before  # the slow reader only where there are comments to keep
+    data = _yaml().load(text) if own else yaml.load(text, Loader=Loader)  # the slow reader only for comments
     out = io.StringIO()
     _yaml().dump(_ordered(_plain(data), KINDS.get(kind)), out)
     result = out.getvalue().replace("\r\n", "\n")
@@ -84,10 +86,10 @@ def canonical(text: str, kind: str) -> str:
     if yaml.load(stripped, Loader=Loader) == before:
         result = stripped
     elif yaml.load(result, Loader=Loader) != before:
-        raise CannotFormat("cannot be brought into canonical form without changing its data; simplify its quoting")
+        raise CannotFormatError("cannot be brought into canonical form without changing its data; simplify its quoting")
     expected = comments if first is None or first in comments else [first, *comments]
     if sorted(_comments(result)) != sorted(expected):
-        raise CannotFormat("cannot be brought into canonical form without losing a comment; give it a line of its own")
+        raise CannotFormatError("cannot be brought into canonical form without losing a comment; give it its own line")
     return result
 
 
@@ -97,7 +99,10 @@ def _yaml() -> Any:
     from ruamel.yaml.representer import RoundTripRepresenter
 
     class Representer(RoundTripRepresenter):
-        """Quotes what PyYAML (YAML 1.1) would not read as text, and writes null as null."""
+        """Quotes what PyYAML (YAML 1.1) would not read as text, and writes null as null; no aliases."""
+
+        def ignore_aliases(self, data: Any) -> bool:
+            return True
 
     resolver = yaml.SafeLoader("")
 
@@ -165,7 +170,7 @@ def _comments(text: str) -> list[str]:
     comment = re.compile(r"(?:^|(?<=\s))#.*", re.MULTILINE)
     for token in yaml.scan(text, Loader=Loader):
         if isinstance(token, yaml.ScalarToken):
-            found += comment.findall(text[: token.start_mark.index], at)
+            found += comment.findall(text, at, token.start_mark.index)
             at = token.end_mark.index
             if token.style in ("|", ">"):  # the header of a block may carry one
                 found += comment.findall(text[token.start_mark.index : at].split("\n", 1)[0])

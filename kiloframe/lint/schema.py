@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterator
+from datetime import date
 from typing import Any
 
 import msgspec
@@ -11,6 +12,11 @@ import msgspec
 from kiloframe.factfiles import KINDS, FactFiles, Path_, Problem
 
 __all__ = ["check", "json_schema"]
+
+_TYPES = {
+    "string": "text", "integer": "a whole number", "number": "a number", "boolean": "true or false",
+    "array": "a list", "object": "a mapping", "null": "null",
+}  # fmt: skip
 
 
 def json_schema(kind: str) -> dict[str, Any]:
@@ -44,8 +50,8 @@ def _explain(error: Any) -> Iterator[tuple[Path_, str]]:
             for sub in inner:
                 yield from _explain(sub)
             return
-        kinds = " or ".join(str(s.get("type") or s.get("$ref", "").rsplit("/", 1)[-1]) for s in allowed)
-        yield path, f"{_short(error.instance)} is not allowed; expected {kinds}"
+        kinds = [_TYPES.get(s.get("type", ""), s.get("$ref", "").rsplit("/", 1)[-1]) for s in allowed]
+        yield path, f"{_short(error.instance)} is not allowed; expected {' or '.join(kinds)}"
     elif rule == "additionalProperties":
         known = list(error.schema.get("properties", {}))
         for key in error.instance:
@@ -62,8 +68,9 @@ def _explain(error: Any) -> Iterator[tuple[Path_, str]]:
         if missing and error.message.startswith(repr(missing[0])):  # jsonschema reports each missing key once
             yield path, f"missing {'key' if len(missing) == 1 else 'keys'}: {', '.join(missing)}"
     elif rule == "type":
-        kinds = " or ".join(allowed) if isinstance(allowed, list) else str(allowed)
-        yield path, f"{_short(error.instance)} is not of type {kinds}"
+        kinds = [_TYPES.get(kind, kind) for kind in (allowed if isinstance(allowed, list) else [allowed])]
+        quotes = "; put it in quotes" if kinds == ["text"] and isinstance(error.instance, int | float | date) else ""
+        yield path, f"{_short(error.instance)} is not {' or '.join(kinds)}{quotes}"
     elif rule == "pattern":
         about = error.schema.get("description", f"text that matches {allowed}")
         yield path, f"{_short(error.instance)} does not fit; expected {about}"
