@@ -36,7 +36,7 @@ demo: $(STAMP)  ## install, execute the fdm notebook live, build the site and se
 	@"$(BIN)/kiloframe" run fdm
 	@echo "==> Building the site"
 	@"$(BIN)/kiloframe" site
-	@echo "==> The executed notebook: build/runs/fdm/fdm.ipynb    The site: site/index.html"
+	@echo "==> The executed notebook: build/runs/fdm.ipynb    The site: site/index.html"
 	@if [ "$(SERVE)" != "0" ]; then "$(BIN)/kiloframe" site --serve --no-build --port "$(PORT)"; fi
 
 site: $(STAMP)  ## build the site into site/ from the facts and the results at hand
