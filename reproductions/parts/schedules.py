@@ -93,7 +93,8 @@ def _autoregressive(frames: int, observed: int, window: int, new: int) -> Iterat
     while done < frames:
         end = min(done + new, frames)
         # O = last K - g frames, L = next g frames
-        yield Step(tuple(range(max(0, done - (window - new)), done)), tuple(range(done, end)), end - (window - new))
+        keep = max(0, end - (window - new))
+        yield Step(tuple(range(max(0, done - (window - new)), done)), tuple(range(done, end)), keep)
         done = end
 
 

@@ -115,7 +115,7 @@ def test_bad_frames_give_a_sentence_and_leave_nothing(tmp_path, name):
 
 
 def test_sizes_must_not_change(tmp_path, frames):
-    with pytest.raises(UserError, match="frame 12 of .* has 8x8 pixels"), VideoWriter(tmp_path / "a.mp4") as writer:
+    with pytest.raises(UserError, match=r"frame 12 of .* has 8x8 pixels"), VideoWriter(tmp_path / "a.mp4") as writer:
         writer.write(frames)
         writer.write(frames[..., :8, :8])
     assert not list(tmp_path.iterdir())
@@ -155,7 +155,7 @@ def test_a_video_that_is_cut_short_gives_a_sentence(tmp_path, frames):
     path = tmp_path / "a.mp4"
     write_video(path, np.random.default_rng(0).random((30, 3, 64, 64)).astype(np.float32))
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
-    with pytest.raises(UserError, match="cut short|cannot be read"):
+    with pytest.raises(UserError, match=r"cut short|cannot be read"):
         read_video(path)
 
 
@@ -177,7 +177,7 @@ def test_a_video_of_no_frames_gives_a_sentence(tmp_path):
         stream.width = stream.height = 16
         stream.pix_fmt = "yuv420p"
         container.start_encoding()
-    with pytest.raises(UserError, match="no frames|no video"):
+    with pytest.raises(UserError, match=r"no frames|no video"):
         read_video(path)
 
 
@@ -218,7 +218,7 @@ def test_poster_and_picture(tmp_path, frames):
     for call in (lambda: poster(frames, at=12), lambda: contact_sheet(frames, columns=0)):
         with pytest.raises(UserError):
             call()
-    with pytest.raises(UserError, match="allowed: .png"):
+    with pytest.raises(UserError, match=r"allowed: \.png"):
         write_image(tmp_path / "a.bmp", poster(frames))
     with pytest.raises(UserError, match="at least 1 frame"):
         contact_sheet(frames[:0])
@@ -227,7 +227,8 @@ def test_poster_and_picture(tmp_path, frames):
 def test_writing_and_reading_import_no_torch(tmp_path):
     code = (
         "import numpy as np, sys; from reproductions.video import *; path = sys.argv[1]; "
-        "write_video(path, np.zeros((2, 3, 8, 8))); contact_sheet(read_video(path).frames); print('torch' in sys.modules)"
+        "write_video(path, np.zeros((2, 3, 8, 8))); contact_sheet(read_video(path).frames); "
+        "print('torch' in sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", code, str(tmp_path / "a.mp4")], capture_output=True, text=True)
     assert done.stdout.strip() == "False", done.stderr

@@ -1,0 +1,66 @@
+import pytest
+import torch
+
+from reproductions.parts.diffusion import TimeEmbedding, draw_times, loss_weight, noisy, sample
+
+
+def rng(seed=0):
+    return torch.Generator().manual_seed(seed)
+
+
+def test_the_path_runs_straight_from_video_to_noise():
+    x, eps = torch.randn(2, 3, generator=rng()), torch.randn(2, 3, generator=rng(1))
+    assert (noisy(x, eps, torch.zeros(2)) == x).all() and (noisy(x, eps, torch.ones(2)) == eps).all()
+    torch.testing.assert_close(noisy(x, eps, torch.tensor([0.25, 0.75]))[1], 0.25 * x[1] + 0.75 * eps[1])
+
+
+@pytest.mark.parametrize("steps", [1, 2, 10, 37])
+def test_with_a_perfect_denoiser_sampling_returns_the_video_exactly(steps):
+    x, eps = torch.rand(2, 4, generator=rng()), torch.randn(2, 4, generator=rng(1))
+    assert (sample(lambda x_t, t: x, eps, steps) == x).all()
+
+
+def test_on_the_way_it_visits_the_points_of_the_path():
+    x, eps = torch.rand(1, 4, generator=rng()).double(), torch.randn(1, 4, generator=rng(1)).double()
+    seen = []
+    sample(lambda x_t, t: seen.append((float(t[0]), x_t)) or x, eps, 8)
+    assert [t for t, _ in seen] == [i / 8 for i in range(8, 0, -1)]
+    for t, x_t in seen:
+        torch.testing.assert_close(x_t, noisy(x, eps, torch.tensor([t], dtype=torch.float64)))
+
+
+def test_gaussian_data_is_sampled_with_its_own_mean_and_deviation():
+    """For x ~ N(m, d^2) the best denoiser is m + d^2 (1 - t) / ((1 - t)^2 d^2 + t^2) (x_t - (1 - t) m)."""
+    m, d = 0.3, 0.5
+
+    def denoise(x_t, t):
+        t = t[:, None]
+        return m + d**2 * (1 - t) / ((1 - t) ** 2 * d**2 + t**2) * (x_t - (1 - t) * m)
+
+    eps = torch.randn(20_000, 1, generator=rng()).double()
+    x = sample(denoise, eps, 200)
+    assert abs(x.mean() - m) < 0.02 and abs(x.std() - d) < 0.02
+    # The flow's exact end is m + d eps: Euler steps come closer as they get more.
+    errors = [float((sample(denoise, eps, n) - (m + d * eps)).abs().mean()) for n in (10, 40, 160)]
+    assert errors[0] > 2.5 * errors[1] > 6 * errors[2]
+
+
+def test_the_weight_turns_the_error_of_the_clean_video_into_that_of_the_velocity():
+    x, eps, t = torch.rand(5, 3, generator=rng()), torch.randn(5, 3, generator=rng(1)), torch.linspace(0.3, 1, 5)
+    x_hat, x_t = torch.rand(5, 3, generator=rng(2)), noisy(x, eps, torch.linspace(0.3, 1, 5))
+    v, v_hat = (x_t - x) / t[:, None], (x_t - x_hat) / t[:, None]
+    torch.testing.assert_close(v, eps - x, msg="the velocity of the path is eps - x")
+    torch.testing.assert_close(loss_weight(t)[:, None] * (x - x_hat) ** 2, (v - v_hat) ** 2)
+    assert loss_weight(torch.tensor([0.0, 0.1, 0.2])).tolist() == pytest.approx([25, 25, 25])
+
+
+def test_times_are_logit_normal():
+    t = draw_times(20_000, rng())
+    logit = torch.log(t / (1 - t))
+    assert t.min() > 0 and t.max() < 1 and abs(logit.mean()) < 0.03 and abs(logit.std() - 1) < 0.03
+
+
+def test_times_are_told_apart():
+    torch.manual_seed(0)
+    y = TimeEmbedding(8)(torch.tensor([0.0, 0.001, 0.5, 1.0]))
+    assert y.shape == (4, 8) and torch.cdist(y, y).fill_diagonal_(1).min() > 1e-4

@@ -1,0 +1,157 @@
+"""The report: verdicts by their rules, files as they must be, results that can be read back, errors in a sentence."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from kiloframe.errors import UserError
+from kiloframe.results import read_result
+from reproductions.report import Report, figure, grid, judge_difference, judge_equality
+from reproductions.video import read_video
+
+
+@pytest.fixture
+def report(tmp_path):
+    return Report("fdm", scale="toy", seed=0, seeds=[0, 1, 2], out=tmp_path)
+
+
+CLAIM = dict(measure="share", subject="hierarchy-2", baseline_subject="autoregressive")
+
+
+def line():
+    drawn, axes = figure()
+    axes[0].plot([0, 1, 2], [3, 1, 2])
+    axes[0].set_title("a title")
+    return drawn
+
+
+@pytest.mark.parametrize(
+    ("paired", "higher", "verdict"),
+    [
+        ([0.5, 0.6, 0.7], True, "held"),
+        ([-0.5, -0.6, -0.7], True, "not held"),
+        ([-0.5, -0.6, -0.7], False, "held"),
+        ([0.5, 0.6, 0.7], False, "not held"),
+        ([0.5, -0.6, 0.7], True, "inconclusive"),
+        ([0, 0, 0], True, "inconclusive"),
+        ([0.5], True, "inconclusive"),
+    ],
+)
+def test_the_verdict_on_a_difference(paired, higher, verdict):
+    assert judge_difference(paired, higher=higher)[0] == verdict
+
+
+@pytest.mark.parametrize(
+    ("values", "baseline", "verdict"),
+    [
+        ([0.80, 0.81, 0.79], [0.81, 0.80, 0.79], "held"),
+        ([0.9, 0.8, 0.85], [0.2, 0.1, 0.15], "not held"),
+        ([0.9, 0.1, 0.5], [0.2, 0.8, 0.4], "inconclusive"),
+        ([0.0, 0.0, 0.0], [0.0, 0.0, 0.0], "inconclusive"),  # both fail: a tie that shows nothing
+        ([0.5], [0.5], "inconclusive"),
+    ],
+)
+def test_the_verdict_on_equality(values, baseline, verdict):
+    assert judge_equality(values, baseline, 0.1, chance=0.02)[0] == verdict
+
+
+def test_a_difference_just_inside_the_margin_at_5_percent_on_each_side():
+    # sd of the differences 0.01, n = 3: the one-sided 5 % half width is 2.919986 * 0.01 / sqrt(3) = 0.016859
+    differences = np.array([-0.01, 0, 0.01]) + 0.05
+    assert judge_equality(0.5 + differences, [0.5] * 3, 0.0669)[0] == "held"
+    assert judge_equality(0.5 + differences, [0.5] * 3, 0.0668)[0] == "inconclusive"
+
+
+def test_claims_are_judged_recorded_and_must_be_in_the_fact_file(report):
+    values = dict(values=[0.9, 0.8, 0.85], baseline_values=[0.1, 0.2, 0.1])
+    found = report.claim("hierarchy-beats-autoreg-on-memory", **CLAIM, **values, says="higher")
+    assert found.verdict == "held"
+    assert found.difference == pytest.approx(0.85 - 0.4 / 3)
+    assert found.low < found.difference < found.high
+    assert read_result(report.save()).claims == [found]
+    with pytest.raises(UserError, match="no claim 'hierarchy-wins'.*scheme-is-data-dependent"):
+        report.claim("hierarchy-wins", **CLAIM, **values, says="higher")
+    with pytest.raises(UserError, match="one value per seed"):
+        report.claim("hierarchy-flicker", **CLAIM, values=[1.0], baseline_values=[1.0], says="higher")
+    with pytest.raises(UserError, match="margin"):
+        report.claim("hierarchy-flicker", **CLAIM, **values, says="equal")
+
+
+def test_nothing_is_judged_at_smoke(tmp_path):
+    report = Report("fdm", scale="smoke", seed=0, seeds=[0, 1], out=tmp_path)
+    found = report.claim("hierarchy-flicker", **CLAIM, values=[0.9, 0.9], baseline_values=[0.1, 0.1], says="higher")
+    assert found.verdict == "not judged"
+    assert "0.900" in found.reason
+
+
+def test_measures_have_t_intervals(report):
+    several, one = report.measure("a", "real", "share", [1, 2, 3]), report.measure("b", "real", "share", 0.5)
+    assert (several.value, several.values) == (2, [1, 2, 3])
+    assert several.high - 2 == pytest.approx(4.302653 / np.sqrt(3), rel=1e-5)
+    assert (one.value, one.low, one.interval) == (0.5, None, None)
+
+
+def test_media_are_files_named_by_relative_path(report, tmp_path, capsys):
+    frames = np.random.default_rng(0).uniform(size=(12, 3, 16, 16)).astype(np.float32)
+    report.video(frames, "film", caption="a film", alt="noise", scale_up=4)
+    report.image((frames[0].transpose(1, 2, 0) * 255).astype(np.uint8), "still", caption="a still", alt="noise")
+    report.image(line(), "plot", caption="a plot", alt="a line")
+    report.curve("course", "Course", "frame", "share", {"real": ([0, 1], [1, 1], [0, 0], [1, 1])}, "flat", "a line")
+    result = read_result(report.save())
+    assert [(m.kind, m.file, m.poster) for m in result.media] == [
+        ("video", "film.mp4", "film.png"), ("image", "still.png", None), ("image", "plot.svg", None),
+    ]  # fmt: skip
+    assert (result.media[0].frames, result.media[0].fps) == (12, 10)
+    assert read_video(tmp_path / "fdm" / "film.mp4").frames.shape == (12, 64, 64, 3)
+    assert "a title</text>" in (tmp_path / "fdm" / "plot.svg").read_text()  # text stays text
+    assert result.curves[0].series[0].low == [0, 0]
+    assert (tmp_path / "fdm" / "course.svg").exists()
+    assert "film.mp4] a film" in capsys.readouterr().out
+    with pytest.raises(UserError, match=r"already has a file plot\.svg"):
+        report.image(line(), "plot", caption="again", alt="a line")
+
+
+def test_the_same_figure_is_the_same_file(tmp_path):
+    files = []
+    for folder in ("a", "b"):
+        report = Report("fdm", scale="toy", seed=0, seeds=[0], out=tmp_path / folder)
+        report.image(line(), "plot", caption="a plot", alt="a line")
+        files.append((tmp_path / folder / "fdm" / "plot.svg").read_bytes())
+    assert files[0] == files[1]
+
+
+def test_a_new_report_leaves_nothing_of_the_old_one(report, tmp_path):
+    report.image(line(), "old", caption="a plot", alt="a line")
+    report.save()
+    again = Report("fdm", scale="toy", seed=0, seeds=[0], out=tmp_path)
+    assert not (tmp_path / "fdm.json").exists()
+    again.image(line(), "new", caption="a plot", alt="a line")
+    again.save()
+    assert [file.name for file in (tmp_path / "fdm").iterdir()] == ["new.svg"]
+
+
+def test_tables_round_numbers_and_show_markdown(report, capsys):
+    report.table(["", "share"], [["real", 0.987], ["noise", 0.0]], caption="what is what")
+    assert "| real | 0.99 |\n| noise | 0.00 |\n\n*what is what*" in capsys.readouterr().out
+
+
+def test_bad_slug_and_scale(tmp_path):
+    with pytest.raises(UserError, match="huge"):
+        Report("fdm", scale="huge", seed=0, seeds=[0], out=tmp_path)
+    with pytest.raises(UserError, match="fmd"):
+        Report("fmd", scale="toy", seed=0, seeds=[0], out=tmp_path)
+
+
+def test_a_grid_puts_videos_row_by_row():
+    videos = np.stack([np.full((2, 3, 4, 4), n / 10, np.float32) for n in range(3)])
+    whole = grid(videos, columns=2, gap=1)
+    assert whole.shape == (2, 3, 12, 12)
+    assert whole[0, 0, 2, 2] == np.float32(0.0) and whole[0, 0, 2, 8] == np.float32(0.1)
+    assert whole[0, 0, 8, 2] == np.float32(0.2) and whole[0, 0, 8, 8] == 1 and whole[0, 0, 0, 0] == 1
+
+
+def test_the_report_needs_no_torch():
+    code = "import sys, reproductions.report, reproductions.measures.digits; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code]).returncode == 0
