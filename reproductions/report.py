@@ -43,10 +43,8 @@ _STYLE: Any = {
     "axes.spines.right": False,
     "axes.grid": False,
     "axes.titlesize": 9,
-    "axes.titlelocation": "left",
     "figure.facecolor": "white",
     "axes.facecolor": "white",
-    "legend.frameon": False,
 }
 _LEVEL = 0.95
 _TWO_SIDED = 0.90  # two one-sided tests at 5 % each are one 90 % interval
@@ -136,8 +134,9 @@ class Report:
             axes[0].plot(line.x, line.y, dashes, color=colour, linewidth=1.6, label=line.name)
             if line.low is not None and line.high is not None:
                 axes[0].fill_between(line.x, line.low, line.high, color=colour, alpha=0.15, linewidth=0)
-        axes[0].set(title=title, xlabel=x_label, ylabel=y_label)
-        drawn.legend(loc="outside right upper")
+        axes[0].set_title(title, loc="left")
+        axes[0].set(xlabel=x_label, ylabel=y_label)
+        drawn.legend(loc="outside right upper", frameon=False)
         file = self._picture(drawn, id)
         _show(f"![{alt}]({self.slug}/{file})\n\n*{caption}*", f"[{self.folder / self.slug / file}] {caption}")
 
@@ -184,8 +183,8 @@ class Report:
         """Put a claim of the fact file to the test, from one value per seed of the method and of its baseline.
 
         says: what the claim says of `subject` beside `baseline_subject`: the value is "higher" or "lower" (rule:
-        `judge_difference`), or "equal" to within `margin` (rule: `judge_equality`); chance: the value of guessing, for "equal";
-        better: which values are good.
+        `judge_difference`), or "equal" to within `margin` (rule: `judge_equality`); chance: the value of
+        guessing, for "equal"; better: which values are good.
         At scale smoke the verdict is "not judged". Raises UserError for an id that is not in the fact file, another
         number of values than of seeds, or a margin without "equal".
         """
@@ -206,8 +205,8 @@ class Report:
             verdict, bounds = judge_equality(values, baseline_values, margin, chance)
             rule = (
                 "equivalence, two one-sided tests at 5 %: held if the 90 % t interval of the paired difference "
-                f"lies within ±{margin:g}; not held if wholly outside; else inconclusive, also when neither subject is more than "
-                f"that above chance ({chance:.3g})"
+                f"lies within ±{margin:g}; not held if wholly outside; else inconclusive, also when neither "
+                f"subject is more than that above chance ({chance:.3g})"
             )
         value, baseline = float(np.mean(values)), float(np.mean(baseline_values))
         between = f"[{bounds[0]:+.3f}, {bounds[1]:+.3f}]" if bounds else "unknown with one seed"

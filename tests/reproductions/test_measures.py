@@ -1,4 +1,4 @@
-"""Measures: the reader against the world's truth, the consistency measures on made-up cases, statistics in closed form."""
+"""Measures: the reader against the truth, the consistency measures on made-up cases, statistics in closed form."""
 
 import numpy as np
 import pytest
@@ -120,7 +120,7 @@ def test_the_frechet_distance_in_closed_form():
     rng = np.random.default_rng(0)
     a = rng.normal(size=(500, 3))
     assert frechet_distance(a, a) == pytest.approx(0, abs=1e-9)
-    assert frechet_distance(a, a + [3, 0, 4]) == pytest.approx(25)
+    assert frechet_distance(a, a + np.array([3, 0, 4])) == pytest.approx(25)
     # one dimension: (mu_a - mu_b)^2 + (s_a - s_b)^2
     x, y = np.array([[0.0], [2.0]]), np.array([[1.0], [7.0]])
     assert frechet_distance(x, y) == pytest.approx(9 + (np.sqrt(2) - np.sqrt(18)) ** 2)

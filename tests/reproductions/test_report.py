@@ -17,7 +17,7 @@ def report(tmp_path):
     return Report("fdm", scale="toy", seed=0, seeds=[0, 1, 2], out=tmp_path)
 
 
-CLAIM = dict(measure="share", subject="hierarchy-2", baseline_subject="autoregressive")
+CLAIM = {"measure": "share", "subject": "hierarchy-2", "baseline_subject": "autoregressive"}
 
 
 def line():
@@ -65,13 +65,13 @@ def test_a_difference_just_inside_the_margin_at_5_percent_on_each_side():
 
 
 def test_claims_are_judged_recorded_and_must_be_in_the_fact_file(report):
-    values = dict(values=[0.9, 0.8, 0.85], baseline_values=[0.1, 0.2, 0.1])
+    values = {"values": [0.9, 0.8, 0.85], "baseline_values": [0.1, 0.2, 0.1]}
     found = report.claim("hierarchy-beats-autoreg-on-memory", **CLAIM, **values, says="higher")
     assert found.verdict == "held"
     assert found.difference == pytest.approx(0.85 - 0.4 / 3)
     assert found.low < found.difference < found.high
     assert read_result(report.save()).claims == [found]
-    with pytest.raises(UserError, match="no claim 'hierarchy-wins'.*scheme-is-data-dependent"):
+    with pytest.raises(UserError, match=r"no claim 'hierarchy-wins'.*scheme-is-data-dependent"):
         report.claim("hierarchy-wins", **CLAIM, **values, says="higher")
     with pytest.raises(UserError, match="one value per seed"):
         report.claim("hierarchy-flicker", **CLAIM, values=[1.0], baseline_values=[1.0], says="higher")
