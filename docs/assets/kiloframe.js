@@ -39,6 +39,7 @@
   document.addEventListener("keydown", (event) => {
     if (event.key === "Escape") {
       document.querySelectorAll(".kf-src:hover, .kf-src:focus").forEach((mark) => mark.classList.add("kf-src-closed"));
+      last = null;
     }
   });
   document.addEventListener("scroll", () => last && last.matches(":hover, :focus") && place(last), { passive: true, capture: true });

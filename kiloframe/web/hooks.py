@@ -13,7 +13,11 @@ __all__ = ["from_disk", "navigation", "on_config", "on_page_markdown", "on_post_
 
 _LINK = re.compile(r'(<a\b[^>]*?\shref=")([^"#?:]*)((?:[#?][^"]*)?")')
 # What a search should find first: methods, then the other facts; code last.
-_BOOST = {"methods": 4.0, "datasets": 2.0, "metrics": 2.0, "survey": 2.0, "api": 0.4, "reproductions": 0.5}
+_BOOST = {"methods": 4.0, "datasets": 2.0, "metrics": 2.0, "survey": 2.0, "reference": 0.4, "reproductions": 0.5}
+
+
+# Pages that are one wide table.
+_WIDE = tuple(f"{name}/index.md" for name in ("methods", "datasets", "metrics", "survey/lengths", "survey/tables"))
 
 
 def _pages(docs: Path, folder: str) -> list[Any]:
@@ -25,7 +29,7 @@ def _pages(docs: Path, folder: str) -> list[Any]:
 
 def navigation(docs: Path) -> list[Any]:
     """The navigation, made from the Markdown files in build/docs."""
-    first = [name for name in ("query.md", "run.md", "teach.md") if (docs / name).is_file()]
+    first = [name for name in ("query.md", "api/json/index.md", "run.md", "teach.md") if (docs / name).is_file()]
     last = [name for name in ("contributing.md", "changelog.md", "about.md") if (docs / name).is_file()]
     ran = _pages(docs, "reproductions")[:1] + _pages(docs, "notebooks") + _pages(docs, "reproductions")[1:]
     survey = _pages(docs, "survey") or [name for name in ("survey.md",) if (docs / name).is_file()]
@@ -37,7 +41,7 @@ def navigation(docs: Path) -> list[Any]:
         ("The survey", survey),
         ("Reproductions", ran),
         ("Guide", first),
-        ("API", _pages(docs, "api")),
+        ("API", _pages(docs, "reference")),
         ("About", last),
     ):
         if len(pages) == 1:
@@ -68,7 +72,9 @@ def on_config(config: Any) -> Any:
 
 
 def on_page_markdown(markdown: str, page: Any, config: Any, files: Any) -> str:
-    """Weigh pages for the search by the folder they stand in."""
+    """Weigh pages for the search by the folder they stand in, and give wide tables the whole width."""
+    if page.file.src_uri in _WIDE:
+        page.meta.setdefault("hide", ["navigation", "toc"])
     boost = _BOOST.get(page.file.src_uri.split("/")[0].removesuffix(".md"))
     if boost is not None and "search" not in page.meta:
         page.meta["search"] = {"boost": boost}

@@ -76,25 +76,24 @@ def write_pages(cat: Catalogue, results: Mapping[str, tuple[Result, Path, bool]]
         target = docs / "reproductions" / slug
         target.mkdir(parents=True, exist_ok=True)
         (target / "index.md").write_text(_page(name, slug, said, path, root, slug in results), "utf-8")
-        rows.append(_row(name, slug, said, results.get(slug)))
-    head = "".join(f'<th scope="col">{title}</th>' for title in ("Method", "The one idea", "Verdicts", "Look at"))
-    table = (
-        '<div class="kf-wrap" tabindex="0" role="region" aria-label="Reproductions">'
-        f"<table><thead><tr>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table></div>"
-    )
+        rows.append(_card(name, slug, said, results.get(slug)))
+    cards = f'<div class="kf-cards">{"".join(rows)}</div>'
     index = docs / "reproductions" / "index.md"
     intro = index.read_text("utf-8") if index.is_file() else "# Reproductions\n\n<!-- kf:reproductions -->\n"
-    index.write_text(intro.replace("<!-- kf:reproductions -->", table), "utf-8")
+    index.write_text(intro.replace("<!-- kf:reproductions -->", cards), "utf-8")
 
 
-def _row(name: str, slug: str, said: Opening, found: tuple[Result, Path, bool] | None) -> str:
-    looks = [f'<a href="{slug}/index.html">code</a>', f'<a href="../methods/{slug}/index.html">facts</a>']
+def _card(name: str, slug: str, said: Opening, found: tuple[Result, Path, bool] | None) -> str:
+    """What the list of reproductions says of one: the idea, the verdicts, and where to look."""
+    links = [f'<a href="{slug}/index.html">The code</a>', f'<a href="../methods/{slug}/index.html">The facts</a>']
     verdicts = '<span class="kf-unknown">not run yet</span>'
     if found is not None:
-        looks.insert(0, f'<a href="../notebooks/{slug}/index.html">executed notebook</a>')
+        links.insert(0, f'<a href="../notebooks/{slug}/index.html">The executed notebook</a>')
         verdicts = " ".join(verdict_badge(claim) for claim in found[0].claims) or "no claims tested"
-    cells = (f"<b>{escape(name)}</b>", escape(said.idea), verdicts, ", ".join(looks))
-    return f"<tr>{''.join(f'<td>{cell}</td>' for cell in cells)}</tr>"
+    return (
+        f'<article class="kf-card"><h2 id="{slug}">{escape(name)}</h2><p>{escape(said.idea)}</p>'
+        f'<p class="kf-chips">{verdicts}</p><p class="kf-links">{" ".join(links)}</p></article>'
+    )
 
 
 def _page(name: str, slug: str, said: Opening, path: Path, root: Path, ran: bool) -> str:
