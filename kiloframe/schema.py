@@ -10,65 +10,37 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from msgspec import UNSET, Meta, Struct, UnsetType
+from msgspec import UNSET, Meta, Struct, UnsetType, field
 
-# --- values -----------------------------------------------------------------------------------------------------
-
-Seen = Literal["primary", "secondary", "memory"]
-Confidence = Literal["high", "medium", "low"]
-Paradigm = Literal["divide-and-conquer", "temporal-autoregressive", "both", "other"]
-Generator = Literal["diffusion", "spatial-autoregressive", "gan", "mask-modeling"]
-Control = Literal[
-    "text", "image", "video", "action", "audio", "camera-pose", "class", "depth", "layout", "optical-flow", "none"
-]
-Unit = Literal["frames", "seconds"]
-Role = Literal["train", "eval", "both"]
-CodeState = Literal["full", "partial", "none", "gone", "unknown"]
-MembershipBy = Literal["survey-text", "editors"]
-Rule = Literal["past-threshold", "past-training-clip", "baseline"]
-ReadingBy = Literal["paper", "survey", "editor"]
-Direction = Literal["higher", "lower", "neither"]
-
-Slug = Annotated[str, Meta(pattern=r"^[a-z][a-z0-9_]*$", description="lower case, digits and underscores")]
-ArxivId = Annotated[str, Meta(pattern=r"^\d{4}\.\d{4,5}$", description="new-style arXiv id, for example 2205.11495")]
-YearMonth = Annotated[str, Meta(pattern=r"^\d{4}-(0[1-9]|1[0-2])$", description="year and month, YYYY-MM")]
-Date = Annotated[str, Meta(pattern=r"^\d{4}-\d{2}-\d{2}$", description="day, YYYY-MM-DD")]
-Text = Annotated[str, Meta(min_length=1)]
-
-
-class Record(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
-    """Base of every record: keyword-only, immutable, no unknown keys."""
-
-
-# --- shared pieces ----------------------------------------------------------------------------------------------
-
-
-class Ref(Record):
-    """A pointer to another record (`ref`, a slug that must resolve), or the source's words (`text`), or both."""
-
-    ref: Slug | None = None
-    text: Text | None = None
-
-
-class Correction(Record):
-    """A dated change to a published fact, newest last."""
-
-    date: Date
-    what: Text
-
-
-class Source(Record):
-    """Something the editors read: `read` says how much of it."""
-
-    what: Text
-    url: str | None = None
-    read: Literal["abstract", "part", "full"] | None = None
-
+from kiloframe.schema_base import (
+    ArxivId,
+    CodeState,
+    Confidence,
+    Control,
+    Correction,
+    Date,
+    Fact,
+    Generator,
+    MembershipBy,
+    PaperRef,
+    Paradigm,
+    ReadingBy,
+    Record,
+    Ref,
+    Role,
+    Rule,
+    Seen,
+    Slug,
+    Source,
+    Text,
+    Unit,
+    YearMonth,
+)
 
 # --- methods ----------------------------------------------------------------------------------------------------
 
 
-class Urls(Record):
+class Urls(Record, frozen=True):
     """Where the method lives; null is unknown."""
 
     paper: str | None
@@ -76,7 +48,7 @@ class Urls(Record):
     code: str | None
 
 
-class CodeStatus(Record):
+class CodeStatus(Record, frozen=True):
     """Whether the authors' code was to be had, on the day somebody looked (`date`) or last could not tell."""
 
     value: CodeState
@@ -84,7 +56,7 @@ class CodeStatus(Record):
     note: Text | None = None
 
 
-class Membership(Record):
+class Membership(Record, frozen=True):
     """Why a method is in the catalogue: named by the survey's text, or admitted by the editors under `rule`."""
 
     by: MembershipBy
@@ -93,7 +65,7 @@ class Membership(Record):
     cite_key: Text | None = None
 
 
-class SurveyMention(Record):
+class SurveyMention(Record, frozen=True):
     """Where and how the survey speaks of a method; `says` is the editors' paraphrase."""
 
     cite_key: Text
@@ -102,14 +74,14 @@ class SurveyMention(Record):
     says: Text
 
 
-class SurveyParadigm(Record):
+class SurveyParadigm(Record, frozen=True):
     """The paradigm under whose heading the survey discusses the method."""
 
     value: Paradigm
     locator: Text
 
 
-class EditorsParadigm(Record):
+class EditorsParadigm(Record, frozen=True):
     """The paradigm by which filters sort; `by` says whose reading it follows, `why` gives the reason."""
 
     value: Paradigm
@@ -118,21 +90,21 @@ class EditorsParadigm(Record):
     why: Text
 
 
-class ParadigmReading(Record):
+class ParadigmReading(Record, frozen=True):
     """Both readings; `survey` is null where the survey puts the method under no paradigm heading."""
 
     survey: SurveyParadigm | None
     editors: EditorsParadigm
 
 
-class SurveyGenerator(Record):
+class SurveyGenerator(Record, frozen=True):
     """The generator type(s) under whose heading (sections 3.3 to 3.6) or as which the survey discusses the method."""
 
     value: Annotated[list[Generator], Meta(min_length=1)]
     locator: Text
 
 
-class EditorsGenerator(Record):
+class EditorsGenerator(Record, frozen=True):
     """The generator type(s) by which filters sort; `why` is required where they differ from the survey's."""
 
     value: Annotated[list[Generator], Meta(min_length=1)]
@@ -141,14 +113,14 @@ class EditorsGenerator(Record):
     why: Text | None = None
 
 
-class GeneratorReading(Record):
+class GeneratorReading(Record, frozen=True):
     """Both readings; `survey` is null where the survey names no generator type for the method."""
 
     survey: SurveyGenerator | None
     editors: EditorsGenerator
 
 
-class LongDefinition(Record):
+class LongDefinition(Record, frozen=True):
     """What the paper calls long. `stated` null: not known whether it does; `value` null: no number given."""
 
     stated: bool | None
@@ -159,7 +131,7 @@ class LongDefinition(Record):
     seen: Seen
 
 
-class LongestShown(Record):
+class LongestShown(Record, frozen=True):
     """The longest video shown or measured by the authors; frames and seconds convert only with `fps`."""
 
     frames: int | None
@@ -170,7 +142,7 @@ class LongestShown(Record):
     seen: Seen
 
 
-class Training(Record):
+class Training(Record, frozen=True):
     """How it was trained; `clip_frames` and `fps` are numbers, or words where the source gives several."""
 
     clip_frames: int | str | None
@@ -181,7 +153,7 @@ class Training(Record):
     seen: Seen | None
 
 
-class DatasetUse(Ref, kw_only=True):
+class DatasetUse(Ref, kw_only=True, frozen=True):
     """A data set the method trains on or is evaluated on."""
 
     role: Role
@@ -189,14 +161,14 @@ class DatasetUse(Ref, kw_only=True):
     seen: Seen
 
 
-class MetricUse(Ref, kw_only=True):
+class MetricUse(Ref, kw_only=True, frozen=True):
     """A metric the paper or its code reports."""
 
     locator: Text
     seen: Seen
 
 
-class ReportedResult(Record):
+class ReportedResult(Record, frozen=True):
     """One published number. Key: system, variant, dataset, split, resolution, frames, metric, source (locator).
 
     `system` is a method slug or a name in words (a baseline that the paper ran); null means the method itself.
@@ -221,7 +193,7 @@ class ReportedResult(Record):
     unit: Text | None = None
 
 
-class Claim(Record):
+class Claim(Record, frozen=True):
     """A claim of the paper that can be tested at toy scale; `toy_test` names the test and its ablation."""
 
     id: Annotated[str, Meta(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", description="lower case words joined by hyphens")]
@@ -232,7 +204,7 @@ class Claim(Record):
     toy_test: Text
 
 
-class Method(Record):
+class Method(Record, frozen=True):
     """One method of the catalogue; the file is catalogue/methods/<slug>.yaml."""
 
     slug: Slug
@@ -267,23 +239,13 @@ class Method(Record):
     sources: Annotated[list[Source], Meta(min_length=1)]
     confidence: Confidence
     open_questions: list[Text]
-    history: list[Correction] = []
+    history: list[Correction] = field(default_factory=list)
 
 
 # --- data sets --------------------------------------------------------------------------------------------------
 
 
-class PaperRef(Record):
-    """The paper behind a data set or metric."""
-
-    title: Text
-    authors: list[str]
-    arxiv: Text | None = None  # words where a metric comes from several papers
-    venue: str | None = None
-    year: int | None = None
-
-
-class License(Record):
+class License(Record, frozen=True):
     """Terms of use as far as seen; `withdrawn` says the owners took it down."""
 
     terms: str | None
@@ -292,7 +254,7 @@ class License(Record):
     withdrawn_on: str | None = None
 
 
-class Table1Row(Record):
+class Table1Row(Record, frozen=True):
     """The survey's Table 1 as printed."""
 
     quantity: str
@@ -301,15 +263,7 @@ class Table1Row(Record):
     resolution: str
 
 
-class Fact(Record):
-    """A value with its provenance."""
-
-    value: int | float | str | None
-    locator: Text
-    seen: Seen
-
-
-class DatasetFacts(Record):
+class DatasetFacts(Record, frozen=True):
     """Counted facts of a data set; null is unknown."""
 
     videos: Fact | None
@@ -323,7 +277,7 @@ class DatasetFacts(Record):
     captions: Fact | None
 
 
-class DatasetProtocol(Record):
+class DatasetProtocol(Record, frozen=True):
     """How papers commonly evaluate on the data set."""
 
     name: str
@@ -334,7 +288,7 @@ class DatasetProtocol(Record):
     locator: str | None
 
 
-class FileLayout(Record):
+class FileLayout(Record, frozen=True):
     """What unpacking the data set gives on disk."""
 
     archives: list[str]
@@ -343,7 +297,7 @@ class FileLayout(Record):
     locator: str | None
 
 
-class Dataset(Record):
+class Dataset(Record, frozen=True):
     """One data set; the file is catalogue/datasets/<slug>.yaml."""
 
     slug: Slug
@@ -364,13 +318,13 @@ class Dataset(Record):
     sources: Annotated[list[Source], Meta(min_length=1)]
     confidence: Confidence
     open_questions: list[Text]
-    history: list[Correction] = []
+    history: list[Correction] = field(default_factory=list)
 
 
 # --- metrics ----------------------------------------------------------------------------------------------------
 
 
-class Table2Row(Record):
+class Table2Row(Record, frozen=True):
     """The survey's Table 2 as printed."""
 
     category: str
@@ -378,7 +332,7 @@ class Table2Row(Record):
     discrepancy_dimension: str
 
 
-class ReferenceImplementation(Record):
+class ReferenceImplementation(Record, frozen=True):
     """Code others use for the metric."""
 
     name: str
@@ -386,7 +340,7 @@ class ReferenceImplementation(Record):
     licence: str | None
 
 
-class MetricProtocol(Record):
+class MetricProtocol(Record, frozen=True):
     """The least a paper must say for the number to mean something."""
 
     samples: str
@@ -395,7 +349,7 @@ class MetricProtocol(Record):
     frames: str | int | None = None
 
 
-class TestVector(Record):
+class TestVector(Record, frozen=True):
     """A case with a known answer; `expect` is a number, or words where the dossier has words."""
 
     case: Text
@@ -405,7 +359,7 @@ class TestVector(Record):
     unit: str | None = None
 
 
-class Metric(Record):
+class Metric(Record, frozen=True):
     """One metric; the file is catalogue/metrics/<slug>.yaml. `definition` is free-form, its keys vary by metric."""
 
     slug: Slug
@@ -426,7 +380,7 @@ class Metric(Record):
     confidence: Confidence
     open_questions: list[Text]
     attribution_note: str | UnsetType = UNSET
-    history: list[Correction] = []
+    history: list[Correction] = field(default_factory=list)
 
 
 # --- all of it --------------------------------------------------------------------------------------------------

@@ -43,8 +43,9 @@ def fingerprint(catalogue: str | Path) -> str:
                     parts.append(f"{folder}/{entry.name}:{stat.st_size}:{stat.st_mtime_ns}")
     parts.sort()
     try:
-        stat = os.stat(os.path.join(os.path.dirname(__file__), "schema.py"))
-        schema = f"{stat.st_size}:{stat.st_mtime_ns}"
+        here = os.path.dirname(__file__)
+        stats = [os.stat(os.path.join(here, name)) for name in ("schema.py", "schema_base.py")]
+        schema = ":".join(f"{stat.st_size}:{stat.st_mtime_ns}" for stat in stats)
     except OSError:  # an installation without sources
         schema = "none"
     return f"{SCHEMA_VERSION};schema:{schema};" + ";".join(parts)
