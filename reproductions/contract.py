@@ -132,7 +132,7 @@ class Reproduction(nn.Module):
             stored = {k: tuple(v) if isinstance(v, list) else v for k, v in json.loads(metadata["config"]).items()}
             model = cls(cls.Config(**stored))
             model.load_state_dict(state)
-        except (KeyError, TypeError, ValueError, RuntimeError) as error:
+        except (AttributeError, KeyError, TypeError, ValueError, RuntimeError) as error:
             reason = str(error).splitlines()[0]
             raise UserError(
                 f"the weight file {path} does not fit this version of {cls.slug} ({reason}); {again}"
