@@ -51,7 +51,7 @@ def _panel(cat: Any, unit: str, threshold: float) -> Markup:
         label = number(10**power) if power >= 0 else f"{10.0**power:g}"
         parts.append(Markup('<line class="kf-grid" x1="{0}" x2="{0}" y1="{1}" y2="{2}"/>').format(at, top, bottom))
         parts.append(
-            Markup('<text class="kf-label" x="{}" y="{}" text-anchor="middle">{}</text>').format(at, top - 6, label)
+            Markup('<text class="kf-axis" x="{}" y="{}" text-anchor="middle">{}</text>').format(at, top - 6, label)
         )
     line = '<line class="kf-threshold" x1="{0}" x2="{0}" y1="{1}" y2="{2}"/>'
     parts.append(Markup(line).format(x(threshold), top, bottom))
@@ -60,7 +60,7 @@ def _panel(cat: Any, unit: str, threshold: float) -> Markup:
         name = escape(cat.methods[slug].name)
         short = name if len(cat.methods[slug].name) <= 26 else escape(cat.methods[slug].name[:25] + "…")
         parts.append(
-            Markup('<text class="kf-label" x="{}" y="{}" text-anchor="end">{}</text>').format(_LEFT - 10, y + 4, short)
+            Markup('<text class="kf-axis" x="{}" y="{}" text-anchor="end">{}</text>').format(_LEFT - 10, y + 4, short)
         )
         said, seen = getattr(stated, unit), getattr(shown, unit)
         if said and seen:
@@ -88,5 +88,5 @@ def _panel(cat: Any, unit: str, threshold: float) -> Markup:
 
 
 def _text(x: float | str, y: float, words: str, anchor: str) -> Markup:
-    line = '<text class="kf-label" x="{}" y="{}" text-anchor="{}">{}</text>'
+    line = '<text class="kf-axis" x="{}" y="{}" text-anchor="{}">{}</text>'
     return Markup(line).format(x, y, anchor, escape(words))

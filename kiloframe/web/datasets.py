@@ -87,7 +87,11 @@ def used_by(records: Any, slug: str, field: str, also: list[Ref]) -> list[Used]:
             words = [use.text or _ROLES.get(getattr(use, "role", ""), "") for use in uses]
             found.append(Used(name, [text for text in words if text]))
     known = {use.slug for use in found}
-    return found + [Used(pointer.ref, [], own=False) for pointer in also if pointer.ref and pointer.ref not in known]
+    return found + [
+        Used(pointer.ref, [pointer.text] if pointer.text else [], own=False)
+        for pointer in also
+        if pointer.ref and pointer.ref not in known
+    ]
 
 
 def reported(records: Any, slug: str, field: str) -> list[tuple[Method, ReportedResult]]:

@@ -26,7 +26,7 @@ Classes used by these pages, for the style sheet (tables have no class of their 
   kf-verdict       icon and word: kf-verdict-held, -not-held, -inconclusive, -not-judged, -not-run
   kf-related       list of related methods, one line each
   kf-empty         box "No reproduction yet"; kf-run: box that leads to the executed reproduction
-  kf-figure        figure with an inline SVG (inside: kf-label, kf-grid, kf-span, kf-stated, kf-shown, kf-threshold)
+  kf-figure        figure with an inline SVG (inside: kf-axis, kf-grid, kf-span, kf-stated, kf-shown, kf-threshold)
   kf-split         two blocks side by side on wide screens; kf-print: what the survey prints
 """
 
@@ -45,7 +45,7 @@ from markupsafe import Markup
 
 from kiloframe.files import write_atomically
 
-__all__ = ["Line", "Page", "escape", "heading", "lines", "number", "plain", "record_link", "render", "safe_url"]
+__all__ = ["Line", "Page", "escape", "heading", "lines", "number", "plain", "record_link", "render", "safe_url", "sentence"]
 
 _TEMPLATES = Path(__file__).with_name("templates")
 # Letters, digits, spaces and these signs mean nothing to HTML, Markdown or an extension, wherever they stand.
@@ -98,6 +98,11 @@ def number(value: float | int | str | None) -> str:
     return f"{int(value):,}".replace(",", "\u202f") if abs(value) >= 10_000 else str(int(value))
 
 
+def sentence(text: str) -> str:
+    """`text` with a capital at its start where it starts with a plain word; symbols and names stay as they are."""
+    return text[:1].upper() + text[1:] if re.match(r"[a-z][a-z'-]*[ ,]", text) and text[1:2] != " " else text
+
+
 class Line(NamedTuple):
     """One line to show: its text, its indent in characters, and whether it reads as a formula or a list item."""
 
@@ -118,7 +123,10 @@ def lines(text: str) -> list[list[Line]]:
                 blocks.append([])
             continue
         last = blocks[-1][-1] if blocks[-1] else None
+        deeper = last is not None and last.kind == "kf-item" and indent > last.indent
         kind = "kf-item" if _MARK.match(words) else "kf-formula" if _formula(words, indent) else ""
+        if kind == "kf-formula" and deeper and last and last.text.endswith((";", ",")):
+            kind = ""  # an item that goes on
         joins = last and not kind and indent >= last.indent
         if last and last.kind == "kf-formula":  # in a column of definitions, a line far to the right goes on with it
             joins = joins and bool(_COLUMNS.search(last.text)) and indent > last.indent + 6
@@ -186,7 +194,7 @@ def _environment() -> jinja2.Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    for filter_ in (lines, number, heading, safe_url):
+    for filter_ in (lines, number, heading, safe_url, sentence):
         environment.filters[filter_.__name__] = filter_
     return environment
 

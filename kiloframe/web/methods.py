@@ -29,6 +29,7 @@ WORDS: dict[str, str] = {
     "editors": "editors",
 }
 _Editors = EditorsParadigm | EditorsGenerator
+_PRINTED = re.compile(r"([-+]?\d+(?:\.\d+)?)\s*(\(?(?:±|\+-|\+/-)\s*[\d.]+\)?)?")
 _OPTIONAL = ("system", "variant", "frames", "resolution")
 
 
@@ -65,7 +66,7 @@ def called(definition: LongDefinition) -> str:
     """The length that the paper calls long, in words: "1024 frames", "in words, without a number", "not stated"."""
     if definition.value is not None and definition.unit:
         length = f"{number(definition.value)} {definition.unit}"
-        return length if definition.stated else f"{length} (not called long in so many words)"
+        return length if definition.stated else f"not stated ({length} noted)"
     if definition.stated is None:
         return "unknown"
     return "stated without a number" if definition.stated else "not stated"
@@ -90,15 +91,18 @@ def printed(result: ReportedResult) -> tuple[str, str]:
     if result.value is None:
         return text or "unknown", ""
     value = number(result.value)
-    same = re.fullmatch(r"([-+]?\d+(?:\.\d+)?)\s*(?:\(?(?:±|\+-|\+/-).*)?", text)
+    same = _PRINTED.fullmatch(text.removesuffix(result.unit or "").strip())
     if same and math.isclose(float(same[1]), result.value):
-        value, text = text, ""
-    if result.unit and result.unit not in value:
+        value, text = same[0], ""
+    if result.unit:
         value += f" {result.unit}"
-    if result.spread is not None and not re.search(r"±|\+-|\+/-", value):
+    if result.spread is not None and not (same and same[2]):
         value += f" ± {number(result.spread)}"
-    if result.spread_kind and result.spread is not None:
-        value += f" ({result.spread_kind})"
+    left = _PRINTED.sub("", text, count=1).strip(" ()").lower()
+    if left in ("", (result.variant or "").lower(), (result.system or "").lower()):
+        text = ""  # nothing that does not stand in a column of its own
+    if result.spread_kind and "not stated" not in result.spread_kind:
+        text = f"{result.spread_kind}; {text}" if text else result.spread_kind
     return value, text
 
 
