@@ -63,7 +63,7 @@ from reproductions.report import COLOURS, Report, figure, grid, show
 from reproductions.video import contact_sheet
 from reproductions.worlds.digits import CURTAIN_PERIOD, EVALUATION_SEEDS, HIDDEN_FRAMES, PALETTE, Digits
 
-videos, frames, steps, count = {"smoke": (2, 64, 2, 2), "toy": (6, 128, 5, 3), "gpu": (32, 256, 10, 5)}[scale]
+videos, frames, steps, count = {"smoke": (2, 64, 2, 2), "toy": (6, 128, 4, 3), "gpu": (32, 256, 10, 5)}[scale]
 seeds = [seed + i for i in range(count)]
 report = Report("fdm", scale=scale, seed=seed, seeds=seeds, out=out)
 
@@ -307,7 +307,7 @@ sheet = [v[0, :: frames // 32] for v in shown]
 report.image(
     contact_sheet(np.concatenate(sheet), columns=32, scale_up=2, numbers=False),
     "sheet",
-    caption=f"One video, every {frames // 32}th frame. From the top: real, {LONG[0]}, {LONG[1]}.",
+    caption=f"One video, one frame in {frames // 32}. From the top: real, {LONG[0]}, {LONG[1]}.",
     alt="Three rows of frames of one video; a coloured digit on dark ground in each frame.",
 )
 
