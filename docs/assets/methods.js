@@ -135,7 +135,7 @@
   // --- address ----------------------------------------------------------------------------------------------------
   const read = () => {
     const query = new URLSearchParams(location.search);
-    state.q = query.get("q") || "";
+    state.q = query.get("text") || "";
     const sort = query.get("sort") || "";
     state.down = sort.startsWith("-");
     state.sort = heads.some((head) => head.dataset.key === sort.replace(/^-/, "")) ? sort.replace(/^-/, "") : "";
@@ -144,9 +144,10 @@
       chosen[key] = new Set((query.get(key) || "").split(",").map((value) => value.replace(/_/g, "-")).filter((value) => known.includes(value)));
     }
   };
+  // The name is `text`, as in `kiloframe list --text`; `q` would open the search of the whole site.
   const write = () => {
     const query = new URLSearchParams();
-    if (state.q) query.set("q", state.q);
+    if (state.q) query.set("text", state.q);
     for (const [key] of facets) if (chosen[key].size) query.set(key, [...chosen[key]].join(","));
     if (state.sort) query.set("sort", (state.down ? "-" : "") + state.sort);
     const text = query.toString().replace(/%2C/g, ",");

@@ -16,9 +16,6 @@ if (location.protocol === "file:") {
         const event = new MessageEvent("message", { data });
         this.dispatchEvent(event);
         if (this.onmessage) this.onmessage(event);
-        // The index is ready (message 1): ask again for what was typed meanwhile.
-        const typed = document.querySelector(".md-search__input");
-        if (data.type === 1 && typed && typed.value) setTimeout(() => typed.dispatchEvent(new Event("keyup")), 50);
       };
       this.ready = new Promise((resolve, reject) => {
         const script = inside.document.createElement("script");
