@@ -11,7 +11,6 @@ import sqlite3
 import click
 import pytest
 
-import kiloframe
 from kiloframe.cli import cli, invoke
 
 QUERIES = ("list", "show", "compare", "lengths", "sql", "cite", "export")
@@ -37,11 +36,6 @@ def ask(kf):
         return out
 
     return run
-
-
-@pytest.fixture(scope="module")
-def cat():
-    return kiloframe.load()
 
 
 def slugs(out):

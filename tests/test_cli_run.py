@@ -6,11 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from kiloframe import execute, web
+from kiloframe import execute, lint, web
 from kiloframe.cli import invoke
 from kiloframe.errors import UserError
-
-ROOT = Path(__file__).resolve().parents[1]
 
 
 @pytest.fixture
@@ -94,16 +92,39 @@ def test_status_shows_state_and_reason(kf, handed):
 # --- train and generate -------------------------------------------------------------------------------------------
 
 
-def test_train_writes_weights_and_takes_an_interrupted_run_up_again(kf, handed, tmp_path):
+def test_train_hands_everything_on(kf, handed):
     from reproductions import training
 
-    out = tmp_path / "fdm.safetensors"
-    code, told, err = kf("train", "fdm", "--preset", "smoke", "--steps", "2", "--seed", "5", "--out", str(out))
-    assert code == 0, err
-    assert out.is_file() and out.with_suffix(".json").is_file() and "2 steps in" in told
+    report = training.TrainingReport(
+        slug="fdm", variant="x", preset="smoke", seed=5, steps=2, batch=4, parameters=60035, seconds=13.2, command="",
+        machine="", torch="", loss=[(1, 2.0), (2, 1.717)], weights="a.safetensors",
+    )  # fmt: skip
+    calls = handed(training, "train", report)
+    given = [
+        "--preset",
+        "smoke",
+        "--variant",
+        "x",
+        "--steps",
+        "2",
+        "--seed",
+        "5",
+        "--restart",
+        "--out",
+        "a.safetensors",
+    ]
+    code, out, _ = kf("train", "fdm", *given)
+    assert (code, out) == (0, "a.safetensors: 60,035 parameters, 2 steps in 13 s, loss 1.717\n")
+    told = {"preset": "smoke", "variant": "x", "seed": 5, "steps": 2, "restart": True, "out": "a.safetensors"}
+    assert calls == [(("fdm",), told | {"progress": True})]
+
+
+def test_an_interrupted_training_says_that_it_resumes(kf, handed):
+    from reproductions import training
+
     handed(training, "train", KeyboardInterrupt())
     code, _, err = kf("train", "fdm")
-    assert code == 130 and "the same command takes the training up" in err
+    assert code == 130 and "the same command takes the training up where it stopped" in err
 
 
 @pytest.mark.parametrize(
@@ -161,7 +182,7 @@ def test_generate_refuses_in_one_sentence(kf, arguments, told, tmp_path, monkeyp
 # --- site ---------------------------------------------------------------------------------------------------------
 
 
-def test_site_builds_then_serves(kf, handed):
+def test_site_builds_then_serves(kf, handed, root):
     checked, built, served = (
         handed(web, "check_port", 0), handed(web, "build", Path("site")), handed(web, "serve"),
     )  # fmt: skip
@@ -170,7 +191,7 @@ def test_site_builds_then_serves(kf, handed):
     assert kf("site", "--serve", "--port", "8123")[0] == 0
     assert (checked[0][0], len(built), served[0][0]) == ((8123,), 2, (Path("site"), 8123))
     assert kf("site", "--serve", "--no-build")[0] == 0
-    assert (len(built), served[1][0]) == (2, (ROOT / "site", 8000))
+    assert (len(built), served[1][0]) == (2, (root / "site", 8000))
 
 
 def test_site_looks_at_the_port_before_it_builds(kf, handed):
@@ -183,23 +204,19 @@ def test_site_looks_at_the_port_before_it_builds(kf, handed):
 # --- lint ---------------------------------------------------------------------------------------------------------
 
 
-def test_lint_lists_problems_and_fails(kf, tmp_path):
-    import shutil
+def test_lint_lists_the_problems_of_a_folder_and_fails(kf, catalogue_copy):
+    file = catalogue_copy / "methods" / "fdm.yaml"
+    file.write_text(file.read_text().replace("slug: fdm\n", "slug: fdm\ncolour: red\n"))
+    code, out, err = kf("lint", str(catalogue_copy.parent))
+    assert code == 1 and "catalogue/methods/fdm.yaml:" in out and "colour" in out and "in 1 file\n" in out
+    assert "kiloframe lint --fix" in err
 
-    copy = tmp_path / "catalogue"
-    shutil.copytree(ROOT / "catalogue", copy)
-    assert kf("lint", str(copy))[0] == 0
-    file = copy / "methods" / "fdm.yaml"
-    text = file.read_text()
-    file.write_text(text.replace("slug: fdm\n", "slug: fdm\ncolour: red\n"))
-    for path in (copy, tmp_path):
-        code, out, err = kf("lint", str(path))
-        assert code == 1 and "catalogue/methods/fdm.yaml:" in out and "colour" in out and "in 1 file\n" in out
-        assert "lint --fix" in err
-    file.write_text(text.replace("slug: fdm\n", "slug:    fdm\n"))
-    assert kf("lint", str(copy))[0] == 1
-    code, out, _ = kf("lint", "--fix", str(copy))
-    assert code == 0 and "fixed catalogue/methods/fdm.yaml" in out and file.read_text() == text
+
+def test_lint_hands_the_folder_on_and_says_what_it_mended(kf, handed, root):
+    calls = handed(lint, "run", lint.Report([], ["catalogue/methods/fdm.yaml"], 3))
+    assert kf("lint", "--fix") == (0, "fixed catalogue/methods/fdm.yaml\n3 fact files, no problems\n", "")
+    assert kf("lint", str(root / "catalogue"))[0] == 0
+    assert [call[0] for call in calls] == [(root / "catalogue", True), (root / "catalogue", False)]
 
 
 def test_broken_facts_are_told_in_one_sentence(kf, monkeypatch):
@@ -229,8 +246,8 @@ def test_commands_that_need_a_checkout_say_so(kf, handed, arguments):
 
 
 @pytest.mark.parametrize("arguments", [["train", "fdm"], ["generate", "fdm", "--frames", "9"]])
-def test_without_torch_the_extra_is_named(arguments):
+def test_without_torch_the_extra_is_named(arguments, root):
     code = f"import sys; sys.modules['torch'] = None; from kiloframe.cli import invoke;sys.exit(invoke({arguments!r}))"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, cwd=ROOT, timeout=60)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, cwd=root, timeout=60)
     told = "kiloframe: the package 'torch' is missing; type: pip install 'kiloframe[reproductions]'\n"
     assert (done.returncode, done.stderr.decode()) == (2, told)
