@@ -13,6 +13,7 @@ numbers become `<out>/<slug>.json` (kiloframe/results.py). In plain Python the s
 from __future__ import annotations
 
 import html
+import os
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -70,6 +71,8 @@ class Report:
         self.title = record.title
         self._claim_ids = [claim.id for claim in record.claims]
         self.folder = Path(out) if str(out) else checkout() / "build" / "runs"
+        # A notebook that was told where results go will lie beside them; one that was not lies where it is read.
+        self._link = self.slug if str(out) else Path(os.path.relpath(self.folder / self.slug)).as_posix()
         self._measures: list[Measure] = []
         self._claims: list[ClaimResult] = []
         self._curves: list[Curve] = []
@@ -88,7 +91,7 @@ class Report:
         """Write and show a figure (as SVG, its text kept as text) or an array (h, w, 3) uint8 (as lossless PNG)."""
         file = self._picture(picture, name)
         self._media.append(Media(file=file, kind="image", caption=caption, alt=alt))
-        _show(f"![{alt}]({self.slug}/{file})\n\n*{caption}*", f"[{self.folder / self.slug / file}] {caption}")
+        _show(f"![{alt}]({self._link}/{file})\n\n*{caption}*", f"[{self.folder / self.slug / file}] {caption}")
 
     def video(
         self, frames: NDArray[np.floating[Any]], name: str, caption: str, alt: str, fps: float = 10, scale_up: int = 4
@@ -106,9 +109,9 @@ class Report:
         self._media.append(
             Media(file=file, kind="video", caption=caption, alt=alt, poster=still, frames=len(frames), fps=float(fps))
         )
-        source, label = f"{self.slug}/{file}", html.escape(alt)
+        source, label = f"{self._link}/{file}", html.escape(alt)
         tag = (
-            f'<video controls loop muted playsinline preload="metadata" poster="{self.slug}/{still}" src="{source}" '
+            f'<video controls loop muted playsinline preload="metadata" poster="{self._link}/{still}" src="{source}" '
             f'width="{frames.shape[-1] * scale_up}" aria-label="{label}"></video>\n'
             f"<p><em>{html.escape(caption)}</em></p>"
         )
@@ -138,7 +141,7 @@ class Report:
         axes[0].set(xlabel=x_label, ylabel=y_label)
         drawn.legend(loc="outside right upper", frameon=False)
         file = self._picture(drawn, id)
-        _show(f"![{alt}]({self.slug}/{file})\n\n*{caption}*", f"[{self.folder / self.slug / file}] {caption}")
+        _show(f"![{alt}]({self._link}/{file})\n\n*{caption}*", f"[{self.folder / self.slug / file}] {caption}")
 
     # --- numbers --------------------------------------------------------------------------------------------------
 

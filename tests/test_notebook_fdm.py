@@ -77,9 +77,9 @@ def test_it_runs_as_plain_python(ran, root, tmp_path):
     text = (root / "notebooks" / "fdm.py").read_text()
     for name, value in (("scale", "smoke"), ("out", str(tmp_path / "out"))):
         text = re.sub(rf'(?m)^{name} = ".*?"', f"{name} = {value!r}", text)
-    (tmp_path / "copy.py").write_text(text)
+    (tmp_path / "fdm_copy.py").write_text(text)
     done = subprocess.run(
-        [sys.executable, "copy.py"], cwd=tmp_path, capture_output=True, text=True, env={**os.environ, "COLUMNS": "80"}
+        [sys.executable, "fdm_copy.py"], cwd=tmp_path, capture_output=True, text=True, env={**os.environ, "COLUMNS": "80"}
     )
     assert done.returncode == 0, done.stderr[-2000:]
     assert "hierarchy-flicker: not judged" in done.stdout

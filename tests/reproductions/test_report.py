@@ -155,3 +155,17 @@ def test_a_grid_puts_videos_row_by_row():
 def test_the_report_needs_no_torch():
     code = "import sys, reproductions.report, reproductions.measures.digits; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0
+
+
+def test_links_are_relative_to_where_the_notebook_will_lie(tmp_path, monkeypatch):
+    shown = []
+    monkeypatch.setattr("reproductions.report._show", lambda rich, plain, kind="markdown": shown.append(rich))
+    monkeypatch.setattr("kiloframe.sources.checkout", lambda: tmp_path)
+    (tmp_path / "notebooks").mkdir()
+    monkeypatch.chdir(tmp_path / "notebooks")
+    for out in (tmp_path / "elsewhere", ""):
+        report = Report("fdm", scale="toy", seed=0, seeds=[0], out=out)
+        report.image(line(), "plot", caption="a plot", alt="a line")
+        report.video(np.zeros((2, 3, 16, 16), np.float32), "film", caption="a <film>", alt="nothing")
+    assert "](fdm/plot.svg)" in shown[0] and 'src="fdm/film.mp4"' in shown[1] and "a &lt;film&gt;" in shown[1]
+    assert "](../build/runs/fdm/plot.svg)" in shown[2] and 'poster="../build/runs/fdm/film.png"' in shown[3]
