@@ -12,7 +12,7 @@ from kiloframe.web.markdown import escape, number
 
 __all__ = ["lengths_chart"]
 
-_ROW, _LEFT, _RIGHT, _TOP, _WIDTH, _NAME = 17, 184, 34, 44, 760, 28
+_ROW, _LEFT, _RIGHT, _TOP, _WIDTH, _NAME = 17, 184, 34, 44, 760, 26
 
 
 def lengths_chart(cat: Any) -> Markup:

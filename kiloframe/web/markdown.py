@@ -45,11 +45,15 @@ from markupsafe import Markup
 
 from kiloframe.files import write_atomically
 
-__all__ = ["Line", "Page", "escape", "heading", "lines", "number", "plain", "record_link", "render", "safe_url", "sentence"]
+__all__ = [
+    "Line", "Page", "escape", "heading", "lines", "number", "plain", "record_link", "render", "safe_url", "sentence",
+]  # fmt: skip
 
 _TEMPLATES = Path(__file__).with_name("templates")
 # Letters, digits, spaces and these signs mean nothing to HTML, Markdown or an extension, wherever they stand.
 _HARMLESS = re.compile(r"[^\w \n.,;?/%@()'+=\u0080-\U0010ffff-]|_")
+# Invisible characters that turn the direction of all that follows; right-to-left letters do without them.
+_DIRECTION = re.compile(r"[\u202a-\u202e\u2066-\u2069]")
 _LONG_LINE = 92  # a source line at least this long was wrapped by its editor, so the next one may continue it
 _COLUMNS = re.compile(r"\S {2,}\S")
 _RELATIONS = {"=", ":=", "+=", "~", "<-", "->", "||"}
@@ -62,7 +66,7 @@ def escape(value: object) -> Markup:
         return Markup(value.__html__())
     if value is None:
         raise ValueError("None reached a page; say 'unknown' or leave the field out")
-    text = str(value)
+    text = _DIRECTION.sub("", str(value))
     return Markup(_HARMLESS.sub(lambda match: f"&#{ord(match[0])};", text))
 
 
@@ -74,7 +78,7 @@ def heading(text: str) -> Markup:
 def plain(text: str) -> str:
     """`text` for a page's title and description, which themes print unescaped: no brackets, quotes or entities."""
     swap = str.maketrans({"<": "‹", ">": "›", '"': "”", "&": "+", "\\": "/", "{": "(", "}": ")"})
-    return " ".join(text.translate(swap).split())
+    return " ".join(_DIRECTION.sub("", text).translate(swap).split())
 
 
 def safe_url(url: str | None) -> str | None:
@@ -150,15 +154,11 @@ def _formula(words: str, indent: int) -> bool:
 
 
 class Page(NamedTuple):
-    """A page to write: its folder below the docs root (`methods/nuwa_xl`), title, description.
-
-    `hide` names parts of the frame that give their room to a wide page: "navigation", "toc".
-    """
+    """A page to write: its folder below the docs root (`methods/nuwa_xl`), title and description."""
 
     folder: str
     title: str
     description: str
-    hide: tuple[str, ...] = ()
 
     @property
     def file(self) -> str:
@@ -175,11 +175,9 @@ class Page(NamedTuple):
 
 def record_link(page: Page, kind: str, records: Mapping[str, Any], slug: str, words: str | None = None) -> Markup:
     """A link to a record's page with its name, or `words`; the bare text where there is no such record."""
-    try:
-        name = records[slug].name
-    except Exception:
+    if slug not in records:
         return escape(words or slug)
-    return Markup('<a href="{}">{}</a>').format(page.to(f"{kind}/{slug}/"), escape(words or name))
+    return Markup('<a href="{}">{}</a>').format(page.to(f"{kind}/{slug}/"), escape(words or records[slug].name))
 
 
 @cache
@@ -221,8 +219,7 @@ def render(cat: Any, page: Page, template: str, out: Path, **context: Any) -> Pa
         return f": {text}" if text else ""
 
     body = _environment().get_template(template).render(cat=cat, page=page, to=page.to, ref=ref, rest=rest, **context)
-    hide = f"hide: [{', '.join(page.hide)}]\n" if page.hide else ""
-    front = f"---\ntitle: {_quoted(page.title)}\ndescription: {_quoted(page.description)}\n{hide}---\n\n"
+    front = f"---\ntitle: {_quoted(page.title)}\ndescription: {_quoted(page.description)}\n---\n\n"
     path = out / page.file
     write_atomically(path, front + body)
     return path

@@ -114,7 +114,6 @@ def write(cat: Any, results: Results, bibtex: dict[str, str], out: Path) -> list
         "Methods",
         f"All {len(cat.methods)} methods of the catalogue of long video generation in one table: paradigm, generator, "
         "control signals, lengths, data sets, code and verdicts.",
-        hide=("navigation", "toc"),
     )
     tallies = {slug: counts(items) for slug, items in claims.items()}
     files = [

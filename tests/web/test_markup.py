@@ -120,7 +120,7 @@ def test_hostile_text_stays_text(hostile, root, folder):
 def test_hostile_text_shows_in_full(hostile, root):
     html = rendered((hostile[0] / "methods/nuwa_xl/index.md").read_text(encoding="utf-8"), root)
     shown = "".join(parsed(html).text)
-    assert shown.count(HOSTILE) > 20
+    assert shown.count(HOSTILE.replace("\u202e", "")) > 20 and "\u202e" not in shown
     for line in ("```python", '--8<-- "README.md"', "# heading", "::: kiloframe.load", "x_t = a < b"):
         assert line in shown
     assert "<pre><code># Python" not in html and "import os" in shown
