@@ -31,8 +31,7 @@ train = False  # True: train first, with the preset of this scale
 out = ""  # where results go; empty: build/runs
 
 # %% [markdown]
-# Everything below runs on a laptop: a network of about a million weights, frames of 16 x 16 pixels, and a world whose
-# truth is known, so that "forgotten" is not an impression but a number.
+# Everything below runs on a laptop: a small network, frames of 16 x 16 pixels, and a world whose truth is known, so that "forgotten" is not an impression but a number.
 
 # %%
 import tempfile
@@ -386,7 +385,7 @@ COLUMNS = {
     "legible": (lambda r, _: (r.match >= LEGIBLE).astype(float), "higher"),
     "identity kept": (kept("label"), "higher"),
     "colour kept": (kept("colour"), "higher"),
-    "lawful steps": (lawful_steps, "higher"),
+    "lawful steps": (lambda r, truth: lawful_steps(r, truth, side), "higher"),
 }
 table, quality = [], {}
 others = read_digits(plain.batch(pool[-64:], np.zeros(64, int), 16).video)

@@ -1,7 +1,6 @@
 """FDM's notebook at scale smoke: under `kiloframe run`, as plain Python, broken on purpose, and its exercise."""
 
 import json
-import os
 import re
 import shutil
 import subprocess
@@ -78,9 +77,7 @@ def test_it_runs_as_plain_python(ran, root, tmp_path):
     for name, value in (("scale", "smoke"), ("out", str(tmp_path / "out"))):
         text = re.sub(rf'(?m)^{name} = ".*?"', f"{name} = {value!r}", text)
     (tmp_path / "fdm_copy.py").write_text(text)
-    done = subprocess.run(
-        [sys.executable, "fdm_copy.py"], cwd=tmp_path, capture_output=True, text=True, env={**os.environ, "COLUMNS": "80"}
-    )
+    done = subprocess.run([sys.executable, "fdm_copy.py"], cwd=tmp_path, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr[-2000:]
     assert "hierarchy-flicker: not judged" in done.stdout
     plain = read_result(tmp_path / "out" / "fdm.json")

@@ -137,19 +137,22 @@ def path_error(reading: Reading, truth: Truth) -> NDArray[np.float64]:
     return np.where(reading.visible, far, np.nan)
 
 
-def lawful_steps(reading: Reading, truth: Truth, room: float = _ROOM) -> NDArray[np.float64]:
+def lawful_steps(reading: Reading, truth: Truth, size: int = _SIDE) -> NDArray[np.float64]:
     """Per step from frame t to t + 1 (..., t - 1): 1 if the digit moved as its own speed allows, else 0; NaN unless
     it is in sight in both.
 
     On each axis the step must be the true speed, or shorter when a wall lies within reach of it (a reflection), to
-    within MOTION_TOLERANCE pixels. Unlike `path_error` this forgives what went wrong before. room: largest coordinate.
+    within MOTION_TOLERANCE pixels of a 16-pixel frame. Unlike `path_error` this forgives what went wrong before.
+    size: pixels per side of the video.
     """
+    scale = size / _SIDE
+    room, tolerance = _ROOM * scale, MOTION_TOLERANCE * scale
     at, to = reading.position[..., :-1, :], reading.position[..., 1:, :]
     speed = np.abs(truth.velocity[..., :-1, 0, :])
     step = np.abs(to - at)
     near_wall = np.minimum(np.minimum(at, room - at), np.minimum(to, room - to)) <= speed
-    right = np.abs(step - speed) <= MOTION_TOLERANCE
-    turned = near_wall & (step <= speed + MOTION_TOLERANCE)
+    right = np.abs(step - speed) <= tolerance
+    turned = near_wall & (step <= speed + tolerance)
     seen = reading.visible[..., :-1] & reading.visible[..., 1:]
     return np.where(seen, (right | turned).all(-1).astype(np.float64), np.nan)
 

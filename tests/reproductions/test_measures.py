@@ -41,6 +41,7 @@ def test_the_reader_works_at_twice_the_size():
     reading = read_digits(clip.video)
     assert agrees(reading, clip.truth, "both").all()
     assert path_error(reading, clip.truth).max() < 1
+    assert lawful_steps(reading, clip.truth, 32).min() == 1
 
 
 def test_the_reader_bears_noise_and_sees_nothing_in_pure_noise():
