@@ -31,7 +31,8 @@ train = False  # True: train first, with the preset of this scale
 out = ""  # where results go; empty: build/runs
 
 # %% [markdown]
-# Everything below runs on a laptop: a small network, frames of 16 x 16 pixels, and a world whose truth is known, so that "forgotten" is not an impression but a number.
+# Everything below runs on a laptop: a small network, frames of 16 x 16 pixels, and a world whose truth is known, so
+# that "forgotten" is not an impression but a number.
 
 # %%
 import tempfile
