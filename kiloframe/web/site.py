@@ -102,7 +102,8 @@ def render(root: Path, site: Path, strict: bool) -> None:
     """Run mkdocs over build/docs into `site`. Raises UserError with one sentence where it finds fault."""
     environment = os.environ | {"NO_MKDOCS_2_WARNING": "1", "DISABLE_MKDOCS_2_WARNING": "true"}
     environment["PYTHONPATH"] = os.pathsep.join(filter(None, [str(root), os.environ.get("PYTHONPATH")]))
-    command = [sys.executable, "-m", "mkdocs", "build", "--site-dir", str(site), "--quiet"]
+    # No --quiet: it would also keep warnings from being counted, which --strict lives by.
+    command = [sys.executable, "-m", "mkdocs", "build", "--site-dir", str(site)]
     done = subprocess.run(
         command + (["--strict"] if strict else []),
         cwd=root,
