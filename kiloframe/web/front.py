@@ -34,7 +34,7 @@ def write_pages(cat: Catalogue, results: _Results, root: Path, docs: Path) -> No
         ("CHANGELOG.md", "changelog.md", "What changed in kiloframe, newest first."),
     ):
         if (root / source).is_file():
-            text = _outside_links((root / source).read_text("utf-8"))
+            text = _deeper_lists(_outside_links((root / source).read_text("utf-8")))
             (docs / name).write_text(f'---\ndescription: "{description}"\n---\n\n{text}', "utf-8")
     parts = {"counts": counts(cat, results), "moving-picture": moving_picture(results, docs)}
     for file in written:
@@ -60,6 +60,16 @@ def fill(markdown: str, parts: Mapping[str, str], where: str) -> str:
 def _outside_links(markdown: str) -> str:
     """Links to files of the checkout, which the site does not hold, as the file's name in code type."""
     return re.sub(r"\[([^\]\n]+)\]\((?![a-z]+:|#)([^)\s]+)\)", lambda link: f"`{link[2]}`", markdown)
+
+
+def _deeper_lists(markdown: str) -> str:
+    """What belongs to a list item indented by four spaces, as Python-Markdown wants it, where three do elsewhere."""
+    lines, fenced = [], False
+    for line in markdown.splitlines():
+        if line.startswith(("```", "~~~")):
+            fenced = not fenced
+        lines.append(f" {line}" if line.startswith("   ") and not fenced else line)
+    return "\n".join(lines) + "\n"
 
 
 def counts(cat: Catalogue, results: _Results) -> str:
