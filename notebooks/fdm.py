@@ -67,22 +67,23 @@ videos, frames, steps, count = {"smoke": (2, 64, 2, 2), "toy": (6, 128, 4, 3), "
 seeds = [seed + i for i in range(count)]
 report = Report("fdm", scale=scale, seed=seed, seeds=seeds, out=out)
 
-if train:
+if train and scale == "toy":
+    training.train("fdm", preset="toy", progress=False)  # replaces the kept weights
+if train and scale != "toy":
     with tempfile.TemporaryDirectory() as folder:
-        target = Path(folder, "fdm.safetensors") if scale == "smoke" else None  # never over the kept weights
-        model = reproductions.method("fdm").load(
-            training.train("fdm", preset=scale, out=target, progress=False).weights
-        )
+        training.train("fdm", preset=scale, out=Path(folder, "fdm.safetensors"), progress=False)
+        model = reproductions.method("fdm").load(Path(folder, "fdm.safetensors"))
 else:
     model = reproductions.load("fdm")
 if scale == "gpu" and torch.cuda.is_available():
     model.to("cuda")
 
-K, N, PREFIX = model.config.window, model.config.horizon, 8
+K, PREFIX = model.config.window, 8
+N = max(64, model.config.horizon)  # long enough for the curtain to close and to open again
 show(
     f"The network has {sum(p.numel() for p in model.parameters()):,} parameters and holds K = {K} frames at once; "
-    f"it was trained on videos of N = {N}. Every video below goes on from {PREFIX} real frames. This run "
-    f"makes {videos} videos per seed and schedule, with {count} seeds and {steps} denoising steps per call."
+    f"it was trained on videos of {model.config.horizon}. Every video below goes on from {PREFIX} real frames. This "
+    f"run makes {videos} videos per seed and schedule, with {count} seeds and {steps} denoising steps per call."
 )
 
 # %% [markdown]
@@ -145,7 +146,7 @@ show(
 # %%
 drawn, axes = figure(columns=2, rows=2, height=4.6)
 for ax, name in zip(axes, schedules.NAMES, strict=True):
-    plan = list(schedules.schedule(name, N, PREFIX, window=K, new=model.config.new, horizon=N))
+    plan = list(schedules.schedule(name, N, PREFIX, window=K, new=model.config.new, horizon=model.config.horizon))
     for row, call in enumerate(plan):
         ax.scatter(call.observed, [row] * len(call.observed), s=7, marker="o", color=COLOURS[1], linewidths=0)
         ax.scatter(call.latent, [row] * len(call.latent), s=9, marker="s", color=COLOURS[0], linewidths=0)
@@ -155,7 +156,9 @@ for ax, name in zip(axes, schedules.NAMES, strict=True):
     ax.set(xlim=(-1, N), ylim=(len(plan) - 0.5, -0.5))
     ax.set(xlabel="frame" if ax in axes[2:] else "", ylabel="call")
 drawn.legend(["seen by the call", "made by the call"], loc="outside upper right", ncols=2, frameon=False)
-first_keys = next(schedules.schedule("hierarchy-2", N, PREFIX, window=K, new=model.config.new, horizon=N)).latent
+first_keys = next(
+    schedules.schedule("hierarchy-2", N, PREFIX, window=K, new=model.config.new, horizon=model.config.horizon)
+).latent
 report.image(
     drawn,
     "schedules",
@@ -192,7 +195,10 @@ allowed = {
     name: float(
         np.mean(
             [
-                reach(schedules.schedule(name, N, PREFIX, window=K, new=model.config.new, horizon=N), sight)
+                reach(
+                    schedules.schedule(name, N, PREFIX, window=K, new=model.config.new, horizon=model.config.horizon),
+                    sight,
+                )
                 for sight in sights
             ]
         )
@@ -202,7 +208,7 @@ allowed = {
 report.table(
     ["schedule", "calls", "frames that can know the digit"],
     [
-        [n, schedules.calls(n, N, PREFIX, window=K, new=model.config.new, horizon=N), allowed[n]]
+        [n, schedules.calls(n, N, PREFIX, window=K, new=model.config.new, horizon=model.config.horizon), allowed[n]]
         for n in schedules.NAMES
     ],
     caption=f"The share of the frames after the curtain that a chain of sight connects to the prefix, "
@@ -237,9 +243,10 @@ report.image(
 # `input = concat(obs * x_clean + (1 - obs) * x_t, obs)`.
 
 # %%
-index = torch.tensor([[0, 2, 4, 6, 8, 9, 10, 11]])[:, :K]
+given = K // 2
+index = torch.tensor([[*range(0, 2 * given, 2), *range(2 * given, 2 * given + K - given)]])
 clean = 2 * torch.from_numpy(truth_hidden.video[:1, index[0]]) - 1
-obs = (index < PREFIX).float()[..., None, None, None]
+obs = (index < 2 * given).float()[..., None, None, None]
 t = torch.tensor([0.7])
 device = next(model.parameters()).device
 x_t = noisy(clean, torch.randn(clean.shape, generator=torch.Generator().manual_seed(seed)), t)
