@@ -306,7 +306,7 @@ report.video(
     caption=f"{frames} frames of two videos (columns). From the top: real, {LONG[0]}, {LONG[1]}. The first "
     f"{PREFIX} frames are the same in each column.",
     alt="A grid of three rows and two columns of bouncing digits: real above, two schedules of the network below.",
-    scale_up=6,
+    scale_up=5,
 )
 
 # %%
@@ -437,7 +437,7 @@ report.video(
     "memory",
     caption=f"Two videos with the curtain (columns). From the top: {', '.join(ORDER)}.",
     alt="A grid of five rows and two columns: digits move, a curtain closes and opens again, digits move on.",
-    scale_up=6,
+    scale_up=5,
 )
 
 # %%
