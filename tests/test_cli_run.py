@@ -208,7 +208,7 @@ def test_lint_lists_the_problems_of_a_folder_and_fails(kf, catalogue_copy):
     file = catalogue_copy / "methods" / "fdm.yaml"
     file.write_text(file.read_text().replace("slug: fdm\n", "slug: fdm\ncolour: red\n"))
     code, out, err = kf("lint", str(catalogue_copy.parent))
-    assert code == 1 and "catalogue/methods/fdm.yaml:" in out and "colour" in out and "in 1 file\n" in out
+    assert code == 2 and "catalogue/methods/fdm.yaml:" in out and "colour" in out and "in 1 file\n" in out
     assert "kiloframe lint --fix" in err
 
 

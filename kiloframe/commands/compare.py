@@ -19,7 +19,7 @@ from kiloframe.schema import Method
 def command(slugs: tuple[str, ...], differences: bool, form: str) -> None:
     """Put two or more methods side by side; rows in which they differ are marked with *.
 
-    Unknown is empty and differs from nothing: a row is marked when two known values differ.
+    Unknown differs from nothing: a row is marked when two known values differ.
 
     \b
     Examples:
@@ -44,11 +44,23 @@ def command(slugs: tuple[str, ...], differences: bool, form: str) -> None:
         click.echo(output.as_json(records))
         return
     columns = ["field", "differs", *wanted]
-    flat = [(field, ("yes" if form == "csv" else "*") if differs else "", *values) for field, differs, values in rows]
+    flat = [
+        (
+            field,
+            ("yes" if form == "csv" else "*") if differs else "",
+            *(v if form == "csv" else _said(v) for v in values),
+        )
+        for field, differs, values in rows
+    ]
     if form == "table":
         output.print_table(["field", " ", *wanted], flat, keep=("field",), wrap=40)
     else:
         output.print_rows(form, columns, flat)
+
+
+def _said(value: Any) -> Any:
+    """For a reader's eyes: unknown is written out."""
+    return "unknown" if value is None else value
 
 
 def _rows(methods: list[Method]) -> list[tuple[str, bool, list[Any]]]:
@@ -71,19 +83,19 @@ def _facts(m: Method) -> dict[str, Any]:
         "venue": m.venue,
         "membership": m.membership.by,
         "paradigm": m.paradigm.editors.value,
-        "paradigm_survey": survey.value if survey else None,
+        "paradigm_survey": survey.value if survey else "under no heading",
         "generator": list(m.generator.editors.value),
         "control_signals": list(m.control_signals),
-        "long_stated_frames": stated.value if stated.unit == "frames" else None,
-        "long_stated_seconds": stated.value if stated.unit == "seconds" else None,
+        "long_stated_frames": stated.value if stated.stated and stated.unit == "frames" else None,
+        "long_stated_seconds": stated.value if stated.stated and stated.unit == "seconds" else None,
         "longest_shown_frames": shown.frames,
         "longest_shown_seconds": shown.seconds,
         "longest_shown_fps": shown.fps,
         "clip_frames": m.training.clip_frames,
         "resolution": m.training.resolution,
         "representation": m.representation,
-        "datasets": [d.ref or d.text for d in m.datasets],
-        "metrics": [x.ref or x.text for x in m.metrics],
+        "datasets": list(dict.fromkeys(d.ref or d.text for d in m.datasets)),
+        "metrics": list(dict.fromkeys(x.ref or x.text for x in m.metrics)),
         "distinguishing": m.distinguishing,
         "code_status": m.code_status.value,
     }

@@ -17,7 +17,7 @@ def command(path: str | None, fix: bool) -> int:
     """Check the fact files: schema, references, keys, dates, sources, formatting.
 
     PATH is a catalogue folder; default: the checkout's. Each problem is one line, file:line: field: what is wrong.
-    Exit code 0: nothing found; 1: problems.
+    Exit code 0: nothing found; 2: problems.
 
     \b
     Examples:
@@ -31,7 +31,7 @@ def command(path: str | None, fix: bool) -> int:
     output.put(lint.format_problems(report))
     if report.problems and not fix:
         click.echo("kiloframe lint --fix mends the formatting; the rest is yours to mend", err=True)
-    return 1 if report.problems else 0
+    return 2 if report.problems else 0
 
 
 def _folder(path: str | None) -> Path:
