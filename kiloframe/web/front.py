@@ -75,13 +75,14 @@ def _deeper_lists(markdown: str) -> str:
 def counts(cat: Catalogue, results: _Results) -> str:
     """What the catalogue holds, counted now: a list of numbers, each leading to where they can be looked at."""
     methods = cat.methods.values()
+    tested = sum(claim.verdict != "not judged" for result, _, _ in results.values() for claim in result.claims)
     numbers = [
         (len(cat.methods), "methods", "methods/"),
         (len(cat.datasets), "data sets", "datasets/"),
         (len(cat.metrics), "metrics", "metrics/"),
         (sum(len(method.results) for method in methods), "published results", "methods/"),
         (sum(len(method.claims) for method in cat.methods.values()), "testable claims", "methods/"),
-        (sum(len(result.claims) for result, _, _ in results.values()), "claims tested here", "reproductions/"),
+        (tested, "claims tested here", "reproductions/"),
     ]
     items = "".join(
         f'<li><a href="{target}index.html"><strong>{number}</strong> <span>{name}</span></a></li>'

@@ -239,7 +239,8 @@ def run_box(result: Result, frozen: bool, script: bool) -> str:
 def claims_table(result: Result) -> str:
     """The claims the run tested, each with its verdict as icon and word, and the reason with its numbers."""
     rows = "".join(
-        f"<tr><td>{verdict_badge(claim)}</td><td><code>{escape(claim.id)}</code></td><td>{escape(claim.reason)}</td></tr>"
+        f"<tr><td>{verdict_badge(claim)}</td><td><code>{escape(claim.id)}</code></td>"
+        f'<td class="kf-long">{escape(claim.reason)}</td></tr>'
         for claim in result.claims
     )
     head = '<tr><th scope="col">Verdict</th><th scope="col">Claim</th><th scope="col">Why</th></tr>'

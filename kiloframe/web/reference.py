@@ -10,8 +10,8 @@ __all__ = ["modules", "write_pages"]
 # Page, title, what stands on top, and the modules (or folders of modules) it documents.
 _PAGES = (
     ("kiloframe", "kiloframe", "Loading, looking up, filtering and exporting the facts.",
-     ("kiloframe", "kiloframe.catalogue", "kiloframe.records", "kiloframe.explain", "kiloframe.tables", "kiloframe.exports",
-      "kiloframe.cite", "kiloframe.errors")),
+     ("kiloframe", "kiloframe.catalogue", "kiloframe.records", "kiloframe.explain", "kiloframe.tables",
+      "kiloframe.exports", "kiloframe.cite", "kiloframe.errors")),
     ("schema", "The schema", "What a record holds, field by field.", ("kiloframe.schema",)),
     ("results", "Runs and results", "Executing notebooks, and the record of what a run found.",
      ("kiloframe.execute", "kiloframe.results")),
@@ -41,8 +41,8 @@ def _has_docstring(file: Path) -> bool:
 
 
 def write_pages(root: Path, docs: Path) -> None:
-    """Write api/index.md and one page per part below `docs`; parts without modules are left out."""
-    target = docs / "api"
+    """Write reference/index.md and one page per part below `docs`; parts without modules are left out."""
+    target = docs / "reference"
     target.mkdir(parents=True, exist_ok=True)
     rows = []
     for name, title, about, patterns in _PAGES:

@@ -10,7 +10,7 @@ from functools import partial
 from http import HTTPStatus
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from kiloframe.errors import UserError
 
@@ -93,7 +93,7 @@ class _Handler(SimpleHTTPRequestHandler):
         self.end_headers()
         return file
 
-    def copyfile(self, source: IO[Any], outputfile: IO[Any]) -> None:
+    def copyfile(self, source: Any, outputfile: Any) -> None:
         """Copy the file, or the range asked for; a browser that hangs up midway is no error."""
         left = self._left
         try:
