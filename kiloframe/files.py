@@ -39,6 +39,6 @@ def replacing(path: str | Path) -> Iterator[Path]:
 
 
 def write_atomically(path: str | Path, data: bytes | str) -> None:
-    """Write text (UTF-8) or bytes to `path` by way of a temporary file and a rename. Raises UserError as `replacing`."""
+    """Write text (UTF-8) or bytes to `path` by way of a temporary file and a rename. Raises as `replacing`."""
     with replacing(path) as temporary:
         temporary.write_bytes(data.encode("utf-8") if isinstance(data, str) else data)

@@ -144,7 +144,9 @@ def read_result(path: str | Path) -> Result:
         raise UserError(f"there is no result at {path}; make it with: kiloframe run {slug}") from None
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         again = f"kiloframe run {slug} --freeze" if path.parent.name == "results" else f"kiloframe run {slug}"
-        raise UserError(f"{path} is not a result this version can read ({error}); make it again with: {again}") from None
+        raise UserError(
+            f"{path} is not a result this version can read ({error}); make it again with: {again}"
+        ) from None
     if result.format != FORMAT:
         raise UserError(f"{path} has the format {result.format}, this version reads {FORMAT}; run {slug} again")
     return result

@@ -63,7 +63,7 @@ from reproductions.report import COLOURS, Report, figure, grid, show
 from reproductions.video import contact_sheet
 from reproductions.worlds.digits import CURTAIN_PERIOD, EVALUATION_SEEDS, HIDDEN_FRAMES, PALETTE, Digits
 
-videos, frames, steps, count = {"smoke": (2, 64, 2, 2), "toy": (6, 128, 4, 3), "gpu": (32, 256, 10, 5)}[scale]
+videos, frames, steps, count = {"smoke": (2, 64, 2, 2), "toy": (3, 128, 4, 5), "gpu": (32, 256, 10, 5)}[scale]
 seeds = [seed + i for i in range(count)]
 report = Report("fdm", scale=scale, seed=seed, seeds=seeds, out=out)
 
@@ -423,8 +423,9 @@ report.table(
 # > with the same trained network.
 #
 # Now the curtain. All four schedules continue the same real frames; while it is closed, nothing in sight tells which
-# digit is behind it. A video *remembers* if a digit is in sight in at least a third of the frames in which it should be
-# back, and most of these show the old digit in the old colour.
+# digit is behind it. A digit *comes back* if one is in sight in at least a third of the frames in which it should be;
+# its colour and identity are those that most of these frames show. The test that the fact file asks for compares the
+# share of videos whose colour is the old one. Identity is reported beside it.
 
 # %%
 memory_videos = {name: {s: go_on(hidden, s, name, N) for s in seeds} for name in schedules.NAMES}
@@ -494,12 +495,11 @@ report.table(
 # %%
 memory_claim = report.claim(
     "hierarchy-beats-autoreg-on-memory",
-    measure=f"share of {videos} videos per seed whose digit comes back from behind the curtain as it was, identity and "
-    "colour",
+    measure=f"share of {videos} videos per seed in which a digit of the old colour comes back from behind the curtain",
     subject="hierarchy-2",
     baseline_subject="autoregressive",
-    values=memory["hierarchy-2"]["both kept"],
-    baseline_values=memory["autoregressive"]["both kept"],
+    values=memory["hierarchy-2"]["colour kept"],
+    baseline_values=memory["autoregressive"]["colour kept"],
     says="higher",
     better="higher",
 )
@@ -517,15 +517,15 @@ memory_claim = report.claim(
 open_recall = {name: recalls(plain, long_videos[name]) for name in LONG}
 tie_claim = report.claim(
     "scheme-is-data-dependent",
-    measure=f"share of {videos} videos per seed, without a curtain, whose digit is as it was, identity and colour, in "
-    "the frames that follow the curtain in memory mode",
+    measure=f"share of {videos} videos per seed, without a curtain, whose digit has the old colour in the frames that "
+    "follow the curtain in memory mode",
     subject="hierarchy-2",
     baseline_subject="autoregressive",
-    values=open_recall["hierarchy-2"]["both kept"],
-    baseline_values=open_recall["autoregressive"]["both kept"],
+    values=open_recall["hierarchy-2"]["colour kept"],
+    baseline_values=open_recall["autoregressive"]["colour kept"],
     says="equal",
     margin=0.1,
-    chance=1 / len(PALETTE) / 10,
+    chance=1 / len(PALETTE),
     better="higher",
 )
 
@@ -607,7 +607,7 @@ flicker_claim = report.claim(
 
 # %%
 judged = {c.id: c for c in (memory_claim, tie_claim, flicker_claim)}
-best = max(schedules.NAMES, key=lambda n: means[n]["both kept"])
+best = max(schedules.NAMES, key=lambda n: means[n]["colour kept"])
 long_lines = [
     f"- **{n}**, {frames} frames without a curtain: a digit is legible in {quality[n]['legible'].value:.0%} of the "
     f"frames, keeps its identity in {quality[n]['identity kept'].value:.0%} and its colour in "
@@ -617,11 +617,11 @@ long_lines = [
     for n in LONG
 ]
 memory_lines = [
-    "- **Memory**: behind the curtain, the digit kept identity and colour in "
-    + ", ".join(f"{means[n]['both kept']:.0%} ({n})" for n in schedules.NAMES)
-    + " of the videos, the colour alone in "
+    "- **Memory**: a digit of the old colour came back in "
     + ", ".join(f"{means[n]['colour kept']:.0%} ({n})" for n in schedules.NAMES)
-    + f". Most remembered: {best}. The plan of the autoregressive schedule allows {allowed['autoregressive']:.0%}, "
+    + " of the videos, the very digit in "
+    + ", ".join(f"{means[n]['both kept']:.0%} ({n})" for n in schedules.NAMES)
+    + f". Best at the colour: {best}. The plan of the autoregressive schedule allows {allowed['autoregressive']:.0%}, "
     f"that of hierarchy-2 {allowed['hierarchy-2']:.0%} of the frames to know it."
 ]
 show("\n".join([*long_lines, *memory_lines, *(f"- `{c.id}`: **{c.verdict}**. {c.reason}" for c in judged.values())]))

@@ -53,9 +53,7 @@ class SpaceTimeAttention(nn.Module):
         self.r_k = RelativeEncoding(channels, heads, time_channels)
         self.r_v = RelativeEncoding(channels, heads, time_channels)
         self.out = nn.Linear(channels, channels)
-        nn.init.zeros_(self.out.weight)
-        nn.init.zeros_(self.out.bias)
-        self.place = nn.Parameter(torch.randn(positions, channels) * 0.02) if positions > 1 else None
+        self.place = nn.Parameter(torch.randn(positions, channels) * 0.5) if positions > 1 else None
 
     def forward(self, x: Tensor, index: Tensor, temb: Tensor) -> Tensor:
         """x: (b, g, t, p, c); index: (b, t) true frame indices; temb: (b, time_channels). Same shape as x."""

@@ -21,23 +21,27 @@ def _norm(channels: int) -> nn.GroupNorm:
 
 
 class TrueTimeConv(nn.Module):
-    """A temporal convolution of width 3 in true time: y_i = x_i + W_- x_(i-1) + W_+ x_(i+1), where a neighbour counts
-    only if its index differs by exactly one. On consecutive frames it is an ordinary zero-padded convolution; on
-    scattered frames it is the identity. The weights start at zero.
+    """A temporal convolution of width 3 over the frames at hand, weighed by how far apart they truly are:
+
+    y_i = x_i + g(d_i) W_- x_(i-1) + g(d_(i+1)) W_+ x_(i+1),   d_i = idx_i - idx_(i-1) >= 1,
+
+    with a learned gate g per channel. On consecutive frames (d = 1) it is an ordinary zero-padded convolution; only
+    distances matter, not where the frames lie.
     """
 
     def __init__(self, channels: int) -> None:
         super().__init__()
         self.neighbours = nn.Conv2d(channels, 2 * channels, 1, bias=False)
-        nn.init.zeros_(self.neighbours.weight)
+        self.gate = nn.Sequential(nn.Linear(2, 32), nn.SiLU(), nn.Linear(32, channels))
 
     def forward(self, x: Tensor, index: Tensor) -> Tensor:
-        """x: (b, t, c, h, w); index: (b, t)."""
+        """x: (b, t, c, h, w); index: (b, t), rising."""
         b, t = index.shape
         before, after = rearrange(self.neighbours(x.flatten(0, 1)), "(b t) (n c) h w -> n b t c h w", b=b, t=t, n=2)
-        adjacent = (index[:, 1:] - index[:, :-1] == 1).to(x.dtype)[..., None, None, None]
-        from_before = F.pad(before[:, :-1] * adjacent, (0, 0, 0, 0, 0, 0, 1, 0))
-        from_after = F.pad(after[:, 1:] * adjacent, (0, 0, 0, 0, 0, 0, 0, 1))
+        d = (index[:, 1:] - index[:, :-1]).to(x.dtype)
+        g = self.gate(torch.stack([d.log(), (d == 1).to(x.dtype)], -1))[..., None, None]
+        from_before = F.pad(before[:, :-1] * g, (0, 0, 0, 0, 0, 0, 1, 0))
+        from_after = F.pad(after[:, 1:] * g, (0, 0, 0, 0, 0, 0, 0, 1))
         return x + from_before + from_after
 
 

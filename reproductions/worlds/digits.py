@@ -23,7 +23,7 @@ __all__ = [
 
 FPS = 10
 SPRITE_SIDE = 8
-PER_CLASS = 4
+PER_CLASS = 2
 CURTAIN_PERIOD = 40
 HIDDEN_FRAMES = 20
 EVALUATION_SEEDS = 1 << 40
@@ -37,6 +37,7 @@ PALETTE = np.array(
 BACKGROUND = np.array((0.05, 0.06, 0.10), dtype=np.float32)
 _FOLDS = np.array([(0.46, 0.10, 0.14), (0.36, 0.07, 0.11)], dtype=np.float32)
 _LIGHT = np.array((0.98, 0.78, 0.36), dtype=np.float32)
+_RAIL = np.array((0.30, 0.20, 0.14), dtype=np.float32)
 
 
 @dataclass(frozen=True)
@@ -66,9 +67,9 @@ class Clip:
 
 @lru_cache(maxsize=1)
 def sprites() -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-    """The 40 digits that appear: (40, 8, 8) in [0, 1] and their labels (40,).
+    """The 20 digits that appear: (20, 8, 8) in [0, 1] and their labels (20,).
 
-    Per class the four images of scikit-learn's set that lie nearest to the class mean, the most legible at 8x8.
+    Per class the two images of scikit-learn's set that lie nearest to the class mean, the most legible at 8x8.
     """
     from sklearn.datasets import load_digits
 
@@ -187,11 +188,22 @@ class Digits:
     def _curtain(
         self, video: NDArray[np.float32], visible: NDArray[np.bool_], moment: NDArray[np.int64]
     ) -> NDArray[np.float32]:
-        """Cover the hidden frames; a bar of light crosses the cloth once, so that the time behind it can be read."""
+        """Cover the hidden frames with cloth, under a rail along the top edge that is always in sight.
+
+        A bead slides along the rail once per period and a bar of light crosses the cloth while it is closed. So every
+        frame tells which world it is from and what time it is; only the digit itself has to be remembered.
+        """
         column = np.arange(self.size)
         cloth = _FOLDS[(column // (2 * self.scale)) % 2].T  # (3, w)
-        elapsed = moment - (CURTAIN_PERIOD - HIDDEN_FRAMES)
-        centre = (elapsed + 0.5) / HIDDEN_FRAMES * self.size - 0.5
-        glow = np.clip(1.5 - np.abs(column - centre[..., None]) / self.scale, 0, 1).astype(np.float32)
-        lit = cloth + glow[..., None, :] * (_LIGHT[:, None] - cloth)
-        return np.where(visible[..., None, None, None], video, lit[..., None, :]).astype(np.float32)
+        closed = (moment - (CURTAIN_PERIOD - HIDDEN_FRAMES)) / HIDDEN_FRAMES  # 0 to 1 while the curtain is closed
+        lit = self._glow(cloth, closed)[..., None, :]
+        covered = np.where(visible[..., None, None, None], video, lit).astype(np.float32)
+        rail = np.broadcast_to(_RAIL[:, None], cloth.shape)
+        covered[..., : self.scale, :] = self._glow(rail, moment / CURTAIN_PERIOD)[..., None, :]
+        return covered
+
+    def _glow(self, row: NDArray[np.float32], way: NDArray[np.float64]) -> NDArray[np.float32]:
+        """A row of pixels (3, w) with a light `way` (0 to 1) of its length along it: (..., 3, w)."""
+        centre = way * self.size + 0.5 * (self.size / HIDDEN_FRAMES - 1)
+        glow = np.clip(1.5 - np.abs(np.arange(self.size) - centre[..., None]) / self.scale, 0, 1).astype(np.float32)
+        return (row + glow[..., None, :] * (_LIGHT[:, None] - row)).astype(np.float32)

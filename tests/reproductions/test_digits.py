@@ -8,7 +8,15 @@ from hypothesis import strategies as st
 
 from kiloframe.errors import UserError
 from reproductions.worlds import digits
-from reproductions.worlds.digits import BACKGROUND, EVALUATION_SEEDS, PALETTE, SPRITE_SIDE, Digits, sprites
+from reproductions.worlds.digits import (
+    BACKGROUND,
+    CURTAIN_PERIOD,
+    EVALUATION_SEEDS,
+    PALETTE,
+    SPRITE_SIDE,
+    Digits,
+    sprites,
+)
 
 FIELDS = ("sprite", "label", "colour", "position", "velocity", "visible")
 
@@ -94,7 +102,8 @@ def test_the_curtain_hides_exactly_20_of_40_frames_and_the_digit_itself_comes_ba
             assert visible[start : start + 40].sum() == 20
         runs = np.diff(np.flatnonzero(np.diff(visible.astype(int))))
         assert (runs == 20).all(), "20 in a row, then 20 in a row"
-        assert (clip.video[visible] == open_clip.video[visible]).all(), "the very digit, where its path has led it"
+        below = clip.video[..., world.scale :, :]  # the rail
+        assert (below[visible] == open_clip.video[visible][..., world.scale :, :]).all(), "the very digit, on its path"
         assert (open_clip.truth.position == clip.truth.position).all()
 
 
@@ -114,9 +123,26 @@ def test_nothing_of_the_digit_shows_through_the_curtain_and_its_time_can_be_read
     assert (np.diff(centre) > 0).all(), "the bar of light moves on with every frame"
 
 
+@pytest.mark.parametrize("size", [16, 40])
+def test_every_frame_tells_its_world_and_its_time_by_the_rail(size):
+    world, plain = Digits(size, memory=True), Digits(size)
+    rails = {}
+    for seed in range(30):
+        clip = world.clip(seed, 0, 80)
+        assert (clip.video[:, :, 0] != plain.clip(seed, 0, 80).video[:, :, 0]).any((1, 2)).all(), "a rail in each frame"
+        moment = (np.arange(80) + int(world.phase(seed))) % CURTAIN_PERIOD
+        for frame, m in zip(clip.video, moment, strict=True):
+            top = frame[:, : world.scale]
+            assert (top == top[:, :1]).all() and (rails.setdefault(int(m), top) == top).all(), "it hides the digit"
+    assert len(rails) == CURTAIN_PERIOD
+    rows = np.stack([rails[m][:, 0] for m in sorted(rails)]).sum(1)
+    bead = ((rows - rows.min(1, keepdims=True)) * np.arange(size)).sum(1) / (rows - rows.min(1, keepdims=True)).sum(1)
+    assert (np.diff(bead) > 0).all(), "the bead moves on with every frame of the period"
+
+
 def test_seeds_differ_and_classes_colours_and_places_are_spread_evenly():
     truth = Digits().batch(np.arange(4000), np.zeros(4000), 1).truth
-    for values, kinds in ((truth.sprite, 40), (truth.label, 10), (truth.colour, len(PALETTE))):
+    for values, kinds in ((truth.sprite, 20), (truth.label, 10), (truth.colour, len(PALETTE))):
         counts = np.bincount(values.ravel(), minlength=kinds)
         assert len(counts) == kinds and counts.min() > 0.6 * 4000 / kinds
     assert len(np.unique(truth.position[..., 0])) == 4000
@@ -132,7 +158,7 @@ def test_the_digits_are_real_and_correctly_labelled():
 
     images, labels = load_digits(return_X_y=True)
     chosen, names = sprites()
-    assert chosen.shape == (40, SPRITE_SIDE, SPRITE_SIDE) and (np.bincount(names) == 4).all()
+    assert chosen.shape == (20, SPRITE_SIDE, SPRITE_SIDE) and (np.bincount(names) == 2).all()
     for image, name in zip(chosen, names, strict=True):
         found = np.flatnonzero((images == image.ravel() * 16).all(1))
         assert name in labels[found]

@@ -8,36 +8,44 @@ from reproductions.parts.unet import SpaceTimeUNet, TrueTimeConv
 @pytest.fixture
 def conv():
     torch.manual_seed(0)
-    conv = TrueTimeConv(3).double()
-    torch.nn.init.normal_(conv.neighbours.weight)
-    return conv
+    return TrueTimeConv(3).double()
+
+
+def gates(conv, *distances):
+    """g(d) for each distance, (n, channels)."""
+    d = torch.tensor(distances, dtype=torch.float64)
+    return conv.gate(torch.stack([d.log(), (d == 1).double()], -1))
 
 
 def test_on_consecutive_frames_it_is_a_zero_padded_convolution(conv):
     x = torch.randn(2, 5, 3, 4, 4, dtype=torch.float64)
-    before, after = conv.neighbours.weight[:3, :, 0, 0], conv.neighbours.weight[3:, :, 0, 0]
+    (g,) = gates(conv, 1)
+    before, after = (g[:, None] * w for w in conv.neighbours.weight[..., 0, 0].chunk(2))
     kernel = torch.stack([before, torch.eye(3, dtype=torch.float64), after], -1)  # (out, in, time)
     expected = F.conv3d(x.transpose(1, 2), kernel[..., None, None], padding=(1, 0, 0)).transpose(1, 2)
     torch.testing.assert_close(conv(x, torch.tensor([[7, 8, 9, 10, 11]] * 2)), expected)
 
 
-def test_on_scattered_frames_it_is_the_identity(conv):
-    x = torch.randn(2, 4, 3, 4, 4, dtype=torch.float64)
-    assert (conv(x, torch.tensor([[0, 2, 4, 50], [1, 3, 9, 11]])) == x).all()
-
-
-def test_only_true_neighbours_mix(conv):
+def test_on_scattered_frames_it_equals_the_sum_written_out(conv):
     x = torch.randn(1, 4, 3, 2, 2, dtype=torch.float64)
-    index = torch.tensor([[3, 4, 9, 10]])
-    changed = x.clone()
-    changed[:, 1] += 1
-    moved = (conv(x, index) != conv(changed, index)).flatten(2).any(-1)
-    assert moved.tolist() == [[True, True, False, False]]
+    index = [3, 4, 9, 40]
+    w_before, w_after = conv.neighbours.weight[..., 0, 0].chunk(2)
+    expected = x.clone()
+    for i in range(4):
+        if i > 0:
+            (g,) = gates(conv, index[i] - index[i - 1])
+            expected[0, i] += g[:, None, None] * torch.einsum("oc,chw->ohw", w_before, x[0, i - 1])
+        if i < 3:
+            (g,) = gates(conv, index[i + 1] - index[i])
+            expected[0, i] += g[:, None, None] * torch.einsum("oc,chw->ohw", w_after, x[0, i + 1])
+    torch.testing.assert_close(conv(x, torch.tensor([index])), expected)
 
 
-def test_starts_as_the_identity():
-    x = torch.randn(1, 3, 8, 2, 2)
-    assert (TrueTimeConv(8)(x, torch.tensor([[0, 1, 2]])) == x).all()
+def test_distances_matter_and_places_do_not(conv):
+    x = torch.randn(1, 3, 3, 2, 2, dtype=torch.float64)
+    y = conv(x, torch.tensor([[0, 1, 5]]))
+    torch.testing.assert_close(conv(x, torch.tensor([[90, 91, 95]])), y)
+    assert not torch.allclose(conv(x, torch.tensor([[0, 2, 5]])), y)
 
 
 @pytest.fixture
