@@ -29,7 +29,7 @@ class _Part(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields=Tru
     """Base of the parts of a result: keyword-only, immutable, no unknown keys."""
 
 
-class Measure(_Part):
+class Measure(_Part, kw_only=True, frozen=True):
     """One measured number. `values` holds one per seed; `low` and `high` bound the mean as `interval` says."""
 
     id: str
@@ -45,7 +45,7 @@ class Measure(_Part):
     note: str | None = None
 
 
-class ClaimResult(_Part):
+class ClaimResult(_Part, kw_only=True, frozen=True):
     """A claim of the method's fact file, put to the test. Lists hold one number per seed, in the order of `seeds`.
 
     `reason` is one sentence that says, with the numbers, why the verdict is what it is; `rule` states how it is
@@ -71,7 +71,7 @@ class ClaimResult(_Part):
     unit: str | None = None
 
 
-class Series(_Part):
+class Series(_Part, kw_only=True, frozen=True):
     """One line of a curve; `low` and `high` are the band around y, where there is one."""
 
     name: str
@@ -81,7 +81,7 @@ class Series(_Part):
     high: list[float] | None = None
 
 
-class Curve(_Part):
+class Curve(_Part, kw_only=True, frozen=True):
     """A figure's numbers, so that the site can draw it as vector graphics with a table beneath."""
 
     id: str
@@ -93,7 +93,7 @@ class Curve(_Part):
     log_x: bool = False
 
 
-class Media(_Part):
+class Media(_Part, kw_only=True, frozen=True):
     """A picture or video in the folder beside the result; `file` and `poster` are names within that folder."""
 
     file: str
@@ -105,7 +105,7 @@ class Media(_Part):
     fps: float | None = None
 
 
-class Result(_Part, kw_only=True):
+class Result(_Part, kw_only=True, frozen=True):
     """One run of one notebook.
 
     The notebook fills everything up to `media`; `kiloframe run` adds how it was run. `source_hash` covers the method
