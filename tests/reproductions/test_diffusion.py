@@ -46,12 +46,13 @@ def test_gaussian_data_is_sampled_with_its_own_mean_and_deviation():
 
 
 def test_the_weight_turns_the_error_of_the_clean_video_into_that_of_the_velocity():
-    x, eps, t = torch.rand(5, 3, generator=rng()), torch.randn(5, 3, generator=rng(1)), torch.linspace(0.3, 1, 5)
-    x_hat, x_t = torch.rand(5, 3, generator=rng(2)), noisy(x, eps, torch.linspace(0.3, 1, 5))
+    x, eps, t = torch.rand(5, 3, generator=rng()), torch.randn(5, 3, generator=rng(1)), torch.linspace(0.6, 1, 5)
+    x_hat, x_t = torch.rand(5, 3, generator=rng(2)), noisy(x, eps, t)
     v, v_hat = (x_t - x) / t[:, None], (x_t - x_hat) / t[:, None]
     torch.testing.assert_close(v, eps - x, msg="the velocity of the path is eps - x")
     torch.testing.assert_close(loss_weight(t)[:, None] * (x - x_hat) ** 2, (v - v_hat) ** 2)
-    assert loss_weight(torch.tensor([0.0, 0.1, 0.2])).tolist() == pytest.approx([25, 25, 25])
+    assert loss_weight(torch.tensor([0.0, 0.1, 0.6])).tolist() == pytest.approx([1 / 0.36] * 3)
+    assert loss_weight(torch.tensor([0.1, 0.5]), floor=0.2).tolist() == pytest.approx([25, 4])
 
 
 def test_times_are_logit_normal():
