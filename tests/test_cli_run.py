@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from kiloframe import execute, lint, web
+from kiloframe.results import read_result
 from kiloframe.cli import invoke
 from kiloframe.errors import UserError
 
@@ -49,6 +50,18 @@ def test_run_hands_everything_on(kf, handed):
     assert kf("run", *arguments)[0] == 0
     told = {"scale": "smoke", "parameters": {"seed": "3", "train": "true"}, "jobs": 2, "freeze": False, "timeout": 9}
     assert calls == [((("fdm",),), told)]
+
+
+def test_a_run_ends_by_saying_what_it_found_and_where_it_lies(kf, handed, root, monkeypatch):
+    result = read_result(root / "results" / "fdm.json")
+    done = execute.Run("fdm", result, root / "build/runs/fdm.ipynb", root / "results/fdm.json")
+    handed(execute, "run", [done])
+    monkeypatch.chdir(root)
+    code, out, _ = kf("run", "fdm", "--freeze")
+    first, second = out.splitlines()
+    assert code == 0 and first.startswith("fdm: claims: ") and second == "fdm: frozen in results/fdm.json"
+    assert first.endswith(f"took {result.seconds:.0f} s; notebook: build/runs/fdm.ipynb")
+    assert sum(int(word) for word in first.split(";")[0].split() if word.isdigit()) == len(result.claims)
 
 
 def test_run_all_means_every_notebook(kf, handed):

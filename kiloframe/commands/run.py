@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from pathlib import Path
+
 import click
 
+from kiloframe.commands import output
 from kiloframe.commands.values import Name, Slug
 from kiloframe.errors import UserError
 from kiloframe.results import SCALES
@@ -47,7 +51,7 @@ def command(
         raise UserError("give slugs or --all, not both")
     if not everything and not slugs:
         raise UserError("run needs a slug or --all, for example: kiloframe run fdm")
-    execute.run(
+    done = execute.run(
         None if everything else slugs,
         scale=scale,
         parameters=notebooks.parse_assignments(given),
@@ -55,3 +59,15 @@ def command(
         freeze=freeze,
         timeout=timeout,
     )
+    for run in done:
+        counts = Counter(claim.verdict for claim in run.result.claims)
+        verdicts = ", ".join(f"{count} {verdict}" for verdict, count in counts.items()) or "none tested"
+        output.put(f"{run.slug}: claims: {verdicts}; took {run.result.seconds:.0f} s; notebook: {_near(run.notebook)}")
+        if run.frozen is not None:
+            output.put(f"{run.slug}: frozen in {_near(run.frozen)}")
+
+
+def _near(path: Path) -> str:
+    """The path from where the user stands, where that is shorter."""
+    here = Path.cwd()
+    return path.relative_to(here).as_posix() if path.is_relative_to(here) else str(path)
