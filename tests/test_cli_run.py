@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from kiloframe import execute, lint, web
-from kiloframe.results import read_result
 from kiloframe.cli import invoke
 from kiloframe.errors import UserError
+from kiloframe.results import read_result
 
 
 @pytest.fixture
