@@ -57,15 +57,16 @@ chromium:
 	  fi; }
 
 # Tests that need a GPU are deselected where there is none, so that nothing is skipped.
-NO_GPU = $$("$(BIN)/python" -c 'import torch; print("" if torch.cuda.is_available() else " and not gpu")')
+NO_GPU = $$("$(BIN)/python" -c 'import torch; print("" if torch.cuda.is_available() else "not gpu")')
 
 test: $(STAMP) chromium lint  ## lint, types, and all tests but the slow ones
-	@echo "==> Tests (unit, data, contract, notebook at smoke scale, browser)"
-	@"$(BIN)/python" -m pytest -m "not slow$(NO_GPU)" --durations=10
-	@echo "==> All passed. Nothing was skipped; the slow tests run with: make test-all"
+	@echo "==> Tests (unit, data, contract, notebook at smoke scale, browser; about 6 minutes)"
+	@gpu=$(NO_GPU); "$(BIN)/python" -m pytest -m "not slow$${gpu:+ and $$gpu}" --durations=10
+	@echo "==> All passed, none skipped. The slow tests run with: make test-all"
 
 test-all: $(STAMP) chromium lint  ## everything, the slow tests too
-	@"$(BIN)/python" -m pytest -m "not nothing$(NO_GPU)" --durations=15
+	@echo "==> All tests, the slow ones too"
+	@"$(BIN)/python" -m pytest -m "$(NO_GPU)" --durations=15
 	@echo "==> All passed."
 
 clean:  ## remove what was built or installed (never results/ or weights/)
