@@ -239,8 +239,9 @@ report.image(
 
 # %% [markdown]
 # **A fourth channel says which frames are given.** Observed frames enter clean, the others as noise; all at the same
-# diffusion time t. Only an indicator channel tells them apart:
-# `input = concat(obs * x_clean + (1 - obs) * x_t, obs)`.
+# diffusion time $t$. Only an indicator channel $o$ (1: given, 0: to be made) tells them apart:
+#
+# $$\mathrm{input} = \left[\, o\, x + (1 - o)\, x_t,\; o \,\right], \qquad x_t = (1 - t)\, x + t\, \varepsilon$$
 
 # %%
 given = K // 2
@@ -267,9 +268,12 @@ report.image(
 )
 
 # %% [markdown]
-# **Distances, not slots.** Attention between two frames is told their true distance d, as
-# `r(d) = [log(1 + max(d, 0)), log(1 + max(-d, 0)), 1(d = 0)]`. Where the frames stand in the video must therefore not
-# matter, and how far apart they are must. Both can be seen from outside:
+# **Distances, not slots.** Attention between two frames is told their true distance $d$, as
+#
+# $$r(d) = \left[\log(1 + \max(d, 0)),\; \log(1 + \max(-d, 0)),\; \mathbf{1}(d = 0)\right]$$
+#
+# Where the frames stand in the video must therefore not matter, and how far apart they are must. Both can be seen from
+# outside:
 
 # %%
 with torch.inference_mode():

@@ -4,6 +4,7 @@ root            the repository's root folder (Path)
 cat             the catalogue of this checkout, loaded once (never change it)
 catalogue_copy  a copy of catalogue/ in a temporary folder, to break
 problems_of     what one lint rule says of one record after changes to its text
+kf              the command in this process: exit code, stdout, stderr
 """
 
 import shutil
@@ -13,6 +14,7 @@ import hypothesis
 import pytest
 
 import kiloframe
+from kiloframe.cli import invoke
 
 # The same examples in every run, and no deadline: the tests share a slow machine.
 hypothesis.settings.register_profile("kiloframe", deadline=None, derandomize=True)
@@ -63,5 +65,17 @@ def problems_of(fact_files, tmp_path):
             record = next(record for record in fact_files.records if record.file == file)
             facts = fact_files._replace(records=[record._replace(data=data, lines=lines)])
         return [str(problem) for problem in rule(facts)]
+
+    return run
+
+
+@pytest.fixture
+def kf(capsys):
+    """The command in this process: `kf("list", "--year", "2023")` gives its exit code, stdout and stderr."""
+
+    def run(*arguments):
+        code = invoke(arguments)
+        out, err = capsys.readouterr()
+        return code, out, err
 
     return run

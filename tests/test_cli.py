@@ -13,19 +13,9 @@ from pathlib import Path
 import click
 import pytest
 
-from kiloframe.cli import COMMANDS, cli, invoke
+from kiloframe.cli import COMMANDS, cli
 
 PROGRAM = str(Path(sys.executable).with_name("kiloframe"))
-
-
-@pytest.fixture
-def kf(capsys):
-    def run(*arguments):
-        code = invoke(arguments)
-        out, err = capsys.readouterr()
-        return code, out, err
-
-    return run
 
 
 def program(*arguments, **environment):

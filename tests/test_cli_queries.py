@@ -11,19 +11,9 @@ import sqlite3
 import click
 import pytest
 
-from kiloframe.cli import cli, invoke
+from kiloframe.cli import cli
 
 QUERIES = ("list", "show", "compare", "lengths", "sql", "cite", "export")
-
-
-@pytest.fixture
-def kf(capsys):
-    def run(*arguments):
-        code = invoke(arguments)
-        out, err = capsys.readouterr()
-        return code, out, err
-
-    return run
 
 
 @pytest.fixture

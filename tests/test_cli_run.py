@@ -7,19 +7,8 @@ from pathlib import Path
 import pytest
 
 from kiloframe import execute, lint, web
-from kiloframe.cli import invoke
 from kiloframe.errors import UserError
 from kiloframe.results import read_result
-
-
-@pytest.fixture
-def kf(capsys):
-    def run(*arguments):
-        code = invoke(arguments)
-        out, err = capsys.readouterr()
-        return code, out, err
-
-    return run
 
 
 @pytest.fixture
