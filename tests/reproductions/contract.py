@@ -18,7 +18,6 @@ class MethodContract:
 
     slug: str
     causal: dict | None = {}  # noqa: RUF012
-    conditions: tuple = ()
 
     @pytest.fixture
     def model(self):
