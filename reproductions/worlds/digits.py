@@ -15,19 +15,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kiloframe.errors import UserError
+from reproductions.worlds.base import EVALUATION_SEEDS, FPS, Clip, World, uniform
 
 __all__ = [
     "BACKGROUND", "CURTAIN_PERIOD", "EVALUATION_SEEDS", "FPS", "HIDDEN_FRAMES", "PALETTE", "PALETTE_NAMES",
     "SPRITE_SIDE", "Clip", "Digits", "Truth", "sprites",
 ]  # fmt: skip
 
-FPS = 10
 SPRITE_SIDE = 8
 PER_CLASS = 2
 CURTAIN_PERIOD = 40
 HIDDEN_FRAMES = 20
-EVALUATION_SEEDS = 1 << 40
-"""Training draws seeds below this number, evaluation from it upwards: no video is in both."""
 
 PALETTE_NAMES = ("red", "yellow", "green", "cyan", "violet", "white")
 PALETTE = np.array(
@@ -57,14 +55,6 @@ class Truth:
     visible: NDArray[np.bool_]
 
 
-@dataclass(frozen=True)
-class Clip:
-    """A slice of a world: video float32 in [0, 1], shape (t, 3, h, w) or (b, t, 3, h, w), and its truth."""
-
-    video: NDArray[np.float32]
-    truth: Truth
-
-
 @lru_cache(maxsize=1)
 def sprites() -> tuple[NDArray[np.float32], NDArray[np.int64]]:
     """The 20 digits that appear: (20, 8, 8) in [0, 1] and their labels (20,).
@@ -83,22 +73,7 @@ def sprites() -> tuple[NDArray[np.float32], NDArray[np.int64]]:
     return images[chosen], labels[chosen].astype(np.int64)
 
 
-def _uniform(seeds: NDArray[np.uint64], stream: int) -> NDArray[np.float64]:
-    """One number in [0, 1) per seed and stream: splitmix64, so that a million seeds cost one vectorised pass."""
-    with np.errstate(over="ignore"):
-        z = seeds * np.uint64(0x9E3779B97F4A7C15) + np.uint64(stream + 1) * np.uint64(0xD1B54A32D192ED03)
-        z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-        z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-        z = z ^ (z >> np.uint64(31))
-    return (z >> np.uint64(11)).astype(np.float64) / float(1 << 53)
-
-
-def _check_length(frames: int) -> None:
-    if frames < 1:
-        raise UserError(f"a clip has at least 1 frame, not {frames}")
-
-
-class Digits:
+class Digits(World[Truth]):
     """The world. `size`: pixels per side, 16 to 128; `digits`: how many at once; `memory`: with the curtain.
 
     Raises UserError for a size or count out of range.
@@ -111,35 +86,19 @@ class Digits:
     """
 
     name = "digits"
-    fps = FPS
+    about = "handwritten digits that bounce; with memory=True they hide behind a curtain and must come back"
 
     def __init__(self, size: int = 16, digits: int = 1, memory: bool = False) -> None:
-        if not 16 <= size <= 128:
-            raise UserError(f"the digits world has frames of 16 to 128 pixels, not {size}")
+        super().__init__(size)
         if not 1 <= digits <= 4:
             raise UserError(f"the digits world holds 1 to 4 digits at once, not {digits}")
-        self.size, self.digits, self.memory = size, digits, memory
+        self.digits, self.memory = digits, memory
         self.scale = size // 16
         self.side = SPRITE_SIDE * self.scale
         self.room = size - self.side  # a digit's corner moves in [0, room] on both axes
 
-    def clip(self, seed: int, start: int, frames: int) -> Clip:
-        """Frames `start` to `start + frames` of the video `seed`: (t, 3, h, w). Raises UserError below 1 frame."""
-        _check_length(frames)
-        return self.at(np.array(seed), np.arange(start, start + frames))
-
-    def batch(self, seeds: Any, starts: Any, frames: int) -> Clip:
-        """As many clips as seeds and starts (both (b,)): (b, t, 3, h, w). Raises UserError below 1 frame."""
-        _check_length(frames)
-        starts = np.asarray(starts, dtype=np.int64)
-        return self.at(seeds, starts[:, None] + np.arange(frames))
-
-    def at(self, seeds: Any, indices: Any) -> Clip:
-        """Any frames of any videos: seeds (...), indices (..., t), in any order. Raises UserError below frame 0."""
-        t = np.asarray(indices, dtype=np.int64)
-        if (t < 0).any():
-            raise UserError("a world starts at frame 0; a negative frame was asked for")
-        truth = self._truth(np.asarray(seeds).astype(np.uint64), t)
+    def _render(self, seeds: NDArray[np.uint64], t: NDArray[np.int64]) -> Clip[Truth]:
+        truth = self._truth(seeds, t)
         video = self._draw(truth)
         if self.memory:
             video = self._curtain(video, truth.visible[..., 0], (t + self.phase(seeds)[..., None]) % CURTAIN_PERIOD)
@@ -147,7 +106,7 @@ class Digits:
 
     def phase(self, seeds: Any) -> NDArray[np.int64]:
         """Where in the curtain's period frame 0 falls: frame t is hidden when (t + phase) % 40 >= 20."""
-        return (_uniform(np.asarray(seeds).astype(np.uint64), 90) * CURTAIN_PERIOD).astype(np.int64)
+        return (uniform(np.asarray(seeds).astype(np.uint64), 90) * CURTAIN_PERIOD).astype(np.int64)
 
     def _truth(self, seeds: NDArray[np.uint64], t: NDArray[np.int64]) -> Truth:
         images_per_pool = len(sprites()[0])
@@ -158,11 +117,11 @@ class Digits:
         velocity = np.empty((*shape, 2))
         for n in range(self.digits):
             base = 10 * n
-            sprite[..., n] = (_uniform(seeds, base) * images_per_pool).astype(np.int64)[..., None]
-            colour[..., n] = (_uniform(seeds, base + 1) * len(PALETTE)).astype(np.int64)[..., None]
+            sprite[..., n] = (uniform(seeds, base) * images_per_pool).astype(np.int64)[..., None]
+            colour[..., n] = (uniform(seeds, base + 1) * len(PALETTE)).astype(np.int64)[..., None]
             for axis in range(2):
-                start = _uniform(seeds, base + 2 + axis)[..., None] * 2 * self.room
-                speed = (0.5 + 0.6 * _uniform(seeds, base + 4 + axis)[..., None]) * self.scale
+                start = uniform(seeds, base + 2 + axis)[..., None] * 2 * self.room
+                speed = (0.5 + 0.6 * uniform(seeds, base + 4 + axis)[..., None]) * self.scale
                 # A reflected straight line is a triangle wave: fold the unbounded path back into [0, room].
                 u = (start + speed * t) % (2 * self.room)
                 position[..., n, axis] = self.room - np.abs(u - self.room)
@@ -207,3 +166,6 @@ class Digits:
         centre = way * self.size + 0.5 * (self.size / HIDDEN_FRAMES - 1)
         glow = np.clip(1.5 - np.abs(np.arange(self.size) - centre[..., None]) / self.scale, 0, 1).astype(np.float32)
         return (row + glow[..., None, :] * (_LIGHT[:, None] - row)).astype(np.float32)
+
+
+WORLD = Digits
