@@ -34,6 +34,7 @@ COMMANDS = {
     "lint": "lint",
     "run": "run",
     "status": "status",
+    "world": "world",
     "train": "train",
     "generate": "generate",
     "site": "site",

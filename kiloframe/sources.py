@@ -75,9 +75,14 @@ def source_parts(slug: str, parameters: Mapping[str, Value], root: Path | None =
 
 
 def weight_hashes(slug: str, root: Path) -> dict[str, str]:
-    """sha256 of the method's weight files, its variants' included: weights/<slug>.safetensors, <slug>-*.safetensors."""
+    """sha256 of the method's weight files, its variants' included: weights/<slug>.safetensors, <slug>-*.safetensors.
+
+    And of those that belong to a file it imports, as weights/world_network.safetensors does to world_network.py.
+    """
     folder = root / "weights"
-    files = [*folder.glob(f"{slug}.safetensors"), *folder.glob(f"{slug}-*.safetensors")]
+    names = {slug, *(file.stem for file in code_files(slug, root))}
+    files = {folder / f"{name}.safetensors" for name in names} & set(folder.glob("*.safetensors"))
+    files |= set(folder.glob(f"{slug}-*.safetensors"))
     return {file.name: _sha256(file.read_bytes()) for file in sorted(files)}
 
 

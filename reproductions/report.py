@@ -54,22 +54,28 @@ _TWO_SIDED = 0.90  # two one-sided tests at 5 % each are one 90 % interval
 class Report:
     """Collects what one notebook found.
 
-    slug: the method's record; scale: "smoke", "toy" or "gpu"; seed: the notebook's parameter; seeds: the sampling
-    seeds behind every list of values; out: folder, default build/runs of the checkout.
+    slug: the method's record, or a study's own name with its `title` (a study is a notebook about no single method);
+    scale: "smoke", "toy" or "gpu"; seed: the notebook's parameter; seeds: the sampling seeds behind every list of
+    values; out: folder, default build/runs of the checkout.
     Starting a report removes the former result in `out`, so that a notebook that stops halfway leaves none.
-    Raises UserError for an unknown slug or scale.
+    Raises UserError for an unknown slug without a title, a method's slug with one, or an unknown scale.
     """
 
-    def __init__(self, slug: str, *, scale: str, seed: int, seeds: Sequence[int], out: str | Path = "") -> None:
+    def __init__(
+        self, slug: str, *, scale: str, seed: int, seeds: Sequence[int], out: str | Path = "", title: str | None = None
+    ) -> None:
         import kiloframe
         from kiloframe.sources import checkout
 
         if scale not in SCALES:
             raise UserError(f"there is no scale {scale!r}; allowed: {', '.join(SCALES)}")
-        record = kiloframe.load().methods[slug]
-        self.slug, self.scale, self.seed, self.seeds = record.slug, scale, seed, list(seeds)
-        self.title = record.title
-        self._claim_ids = [claim.id for claim in record.claims]
+        methods = kiloframe.load().methods
+        if title is not None and slug in methods:
+            raise UserError(f"{slug} is a method, whose title stands in its record; leave the title away")
+        record = methods[slug] if title is None else None
+        self.slug, self.scale, self.seed, self.seeds = record.slug if record else slug, scale, seed, list(seeds)
+        self.title = title if record is None else record.title
+        self._claim_ids = [claim.id for claim in record.claims] if record else []
         self.folder = Path(out) if str(out) else checkout() / "build" / "runs"
         # A notebook that was told where results go will lie beside them; one that was not lies where it is read.
         self._link = self.slug if str(out) else Path(os.path.relpath(self.folder / self.slug)).as_posix()

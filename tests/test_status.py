@@ -206,3 +206,14 @@ def test_without_a_checkout_the_sentence_says_what_to_do(tmp_path, monkeypatch):
     monkeypatch.setattr(kiloframe.sources, "__file__", str(tmp_path / "kiloframe/sources.py"))
     with pytest.raises(UserError, match=r"needs a checkout .* pip install -e '.\[all\]'"):
         status()
+
+
+def test_weights_that_belong_to_an_imported_file_count(root):
+    (root / "weights/attention.safetensors").write_text("of a part")
+    (root / "weights/attention-other.safetensors").write_text("of nobody")
+    assert sorted(weight_hashes("fdm", root)) == [
+        "attention.safetensors", "fdm-variant.safetensors", "fdm.safetensors",
+    ]  # fmt: skip
+    put(root)
+    change(root, "weights/attention.safetensors")
+    assert status(root)[0].reason == "weights changed"

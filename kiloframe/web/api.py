@@ -51,7 +51,13 @@ def endpoints(cat: Any, results: Results) -> list[dict[str, Any]]:
         slugs = list(getattr(cat, kind))
         rows.append({"path": f"{kind}.json", "holds": f"every {word}, by slug", "count": len(slugs)})
         rows.append({"path": f"{kind}/{{slug}}.json", "holds": f"one {word}", "count": len(slugs), "slugs": slugs})
-    rows.append({"path": "results.json", "holds": "the slugs of the methods that were run", "count": len(results)})
+    rows.append(
+        {
+            "path": "results.json",
+            "holds": "the slugs of all runs, of methods and of studies",
+            "count": len(results),
+        }
+    )
     rows.append(
         {"path": "results/{slug}.json", "holds": "one run: measures, claims with verdicts, machine, seeds",
          "count": len(results), "slugs": sorted(results)}

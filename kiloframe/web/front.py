@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kiloframe.errors import UserError
-from kiloframe.web import mathml
+from kiloframe.web import embed, mathml
 from kiloframe.web.notebooks import video_tag
 
 if TYPE_CHECKING:
@@ -19,11 +19,13 @@ if TYPE_CHECKING:
 
 __all__ = ["counts", "fill", "moving_picture", "write_pages"]
 
-_PART = re.compile(r"<!-- kf:([a-z-]+) -->")
+_PART = re.compile(r"<!-- kf:([a-z-]+)((?: [^\s>]+)*) -->")
+Part = str | Callable[..., str]
+"""What stands for a part: its HTML, or what makes it from the words after its name."""
 _Results = Mapping[str, "tuple[Result, Path, bool]"]
 
 
-def write_pages(cat: Catalogue, results: _Results, root: Path, docs: Path) -> None:
+def write_pages(cat: Catalogue, results: _Results, root: Path, docs: Path, studies: _Results | None = None) -> None:
     """Finish the hand-written pages in `docs`: copies of CONTRIBUTING and CHANGELOG, generated parts, mathematics.
 
     Raises UserError that names file and line for a part nobody makes or a formula that does not parse.
@@ -36,23 +38,38 @@ def write_pages(cat: Catalogue, results: _Results, root: Path, docs: Path) -> No
         if (root / source).is_file():
             text = _deeper_lists(_outside_links((root / source).read_text("utf-8")))
             (docs / name).write_text(f'---\ndescription: "{description}"\n---\n\n{text}', "utf-8")
-    parts = {"counts": counts(cat, results), "moving-picture": moving_picture(results, docs)}
+    ran = {**results, **(studies or {})}
+    fixed: dict[str, Part] = {
+        "counts": counts(cat, results), "moving-picture": moving_picture(results, docs),
+    }  # fmt: skip
     for file in written:
         where = f"docs/{file.as_posix()}"
         text = (docs / file).read_text("utf-8")
+        parts = fixed | embed.parts(ran, page_depth(file))
         (docs / file).write_text(fill(mathml.convert(text, where), parts, where), "utf-8")
 
 
-def fill(markdown: str, parts: Mapping[str, str], where: str) -> str:
-    """The page with each `<!-- kf:NAME -->` replaced by the part of that name."""
+def page_depth(file: Path) -> int:
+    """How many folders below the site's root a page's index.html lies, for the page's Markdown file in docs/."""
+    return len(file.parts) - (file.stem == "index")
+
+
+def fill(markdown: str, parts: Mapping[str, Part], where: str) -> str:
+    """The page with each `<!-- kf:NAME -->` replaced by the part of that name, `<!-- kf:NAME A B -->` by what the
+    function of that name makes of the words A and B. Raises UserError that names file and line where it cannot.
+    """
 
     def part(found: re.Match[str]) -> str:
-        if found[1] not in parts:
-            line = 1 + markdown.count("\n", 0, found.start())
-            raise UserError(
-                f"{where}:{line}: nothing makes the part {found[1]!r}; there are: {', '.join(sorted(parts))}"
-            )
-        return parts[found[1]]
+        line = 1 + markdown.count("\n", 0, found.start())
+        made = parts.get(found[1])
+        words = found[2].split()
+        if made is None or (isinstance(made, str) and words):
+            asked, known = f"{found[1]}{found[2]}", ", ".join(sorted(parts))
+            raise UserError(f"{where}:{line}: nothing makes the part {asked!r}; there are: {known}")
+        try:
+            return made if isinstance(made, str) else made(*words)
+        except (TypeError, UserError) as error:
+            raise UserError(f"{where}:{line}: the part {found[1]!r} cannot be made: {error}") from None
 
     return _PART.sub(part, markdown)
 

@@ -31,7 +31,11 @@ def navigation(docs: Path) -> list[Any]:
     """The navigation, made from the Markdown files in build/docs."""
     first = [name for name in ("query.md", "api/json/index.md", "run.md", "teach.md") if (docs / name).is_file()]
     last = [name for name in ("contributing.md", "changelog.md", "about.md") if (docs / name).is_file()]
-    ran = _pages(docs, "reproductions")[:1] + _pages(docs, "notebooks") + _pages(docs, "reproductions")[1:]
+    notebooks = _pages(docs, "notebooks")
+    studies = [page for page in notebooks if not (docs / "methods" / page.split("/")[1]).is_dir()]
+    methods = [page for page in notebooks if page not in studies]
+    ran = _pages(docs, "reproductions")[:1] + methods + _pages(docs, "reproductions")[1:]
+    judged = [name for name in ("worlds.md", "measures.md", "feature-networks.md") if (docs / name).is_file()]
     survey = _pages(docs, "survey") or [name for name in ("survey.md",) if (docs / name).is_file()]
     nav: list[Any] = [{"Home": "index.md"}]
     for title, pages in (
@@ -40,6 +44,7 @@ def navigation(docs: Path) -> list[Any]:
         ("Metrics", _pages(docs, "metrics")),
         ("The survey", survey),
         ("Reproductions", ran),
+        ("Worlds and measures", judged + studies),
         ("Guide", first),
         ("API", _pages(docs, "reference")),
         ("About", last),

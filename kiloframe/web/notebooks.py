@@ -50,11 +50,13 @@ def write_page(cat: Catalogue, result: Result, folder: Path, frozen: bool, root:
     script = root / "notebooks" / f"{slug}.py"
     if script.is_file():
         shutil.copy(script, target / f"{slug}.py")
-    name = cat.methods[slug].name if slug in cat.methods else slug
+    is_method = slug in cat.methods
+    name = cat.methods[slug].name if is_method else result.title
     title, rest = _split_title(body, f"{name}: the executed notebook")
     summary = _plain(f"{title}: every number, picture and verdict on this page was computed by the run shown.")
-    box = run_box(result, frozen, script.is_file())
-    page = f"---\ntitle: {_quoted(name + ', executed')}\ndescription: {_quoted(summary)}\n---\n\n# {title}\n\n{box}\n\n"
+    box = run_box(result, frozen, script.is_file(), is_method)
+    label = _quoted(f"{name}, executed" if is_method else name)
+    page = f"---\ntitle: {label}\ndescription: {_quoted(summary)}\n---\n\n# {title}\n\n{box}\n\n"
     if result.claims:
         page += claims_table(result) + "\n\n"
     (target / "index.md").write_text(page + rest + "\n", "utf-8")
@@ -207,8 +209,11 @@ def video_tag(src: str, poster: str | None, alt: str) -> str:
     )
 
 
-def run_box(result: Result, frozen: bool, script: bool) -> str:
-    """Where the page's numbers come from: kind of run, scale, seeds, command, machine, versions, date, downloads."""
+def run_box(result: Result, frozen: bool, script: bool, is_method: bool = True) -> str:
+    """Where the page's numbers come from: kind of run, scale, seeds, command, machine, versions, date, downloads.
+
+    A method's box leads to its facts and code too; a study has none of its own.
+    """
     kind = "Frozen result" if frozen else "Fresh run"
     note = "kept in results/" if frozen else "from build/runs/ on this machine, not frozen"
     seeds = ", ".join(str(seed) for seed in result.seeds or [result.seed])
@@ -224,8 +229,10 @@ def run_box(result: Result, frozen: bool, script: bool) -> str:
     facts = "".join(f"<div><dt>{name}</dt><dd>{escape(value)}</dd></div>" for name, value in rows if value)
     command = f"<p><code>{escape(result.command)}</code></p>" if result.command else ""
     slug = result.slug
-    links = [f'<a href="../../methods/{slug}/index.html">The method and its sources</a>']
-    links.append(f'<a href="../../reproductions/{slug}/index.html">The code, with its deviations</a>')
+    links = []
+    if is_method:
+        links.append(f'<a href="../../methods/{slug}/index.html">The method and its sources</a>')
+        links.append(f'<a href="../../reproductions/{slug}/index.html">The code, with its deviations</a>')
     if script:
         links.append(f'<a href="{slug}.py" download>Script ({slug}.py)</a>')
     links.append(f'<a href="{slug}.ipynb" download>Executed notebook ({slug}.ipynb)</a>')

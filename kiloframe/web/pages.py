@@ -21,11 +21,12 @@ class Written(NamedTuple):
     nav: dict[str, list[str]]
 
 
-def write_all(cat: Any, results: Results, out: Path) -> Written:
+def write_all(cat: Any, results: Results, out: Path, studies: Results | None = None) -> Written:
     """Write all pages of facts as Markdown below `out`, and the JSON of every record below `out`/api/v1.
 
-    `results` maps a method's slug to its result, the folder it lies in, and whether it is frozen. Every page is a
-    folder with an index.md. The same facts and results give the same bytes.
+    `results` maps a method's slug to its result, the folder it lies in, and whether it is frozen; `studies` does so
+    for the notebooks that are about no single method. Every page is a folder with an index.md. The same facts and
+    results give the same bytes.
     """
     from kiloframe.cite import bibtex
 
@@ -35,8 +36,8 @@ def write_all(cat: Any, results: Results, out: Path) -> Written:
         "Data sets": datasets.write(cat, out),
         "Metrics": metrics.write(cat, out),
         "The survey": survey.write(cat, out),
-        "API": api.write_page(cat, results, out),
+        "API": api.write_page(cat, {**results, **(studies or {})}, out),
     }
-    data = api.write(cat, results, out)
+    data = api.write(cat, {**results, **(studies or {})}, out)
     nav = {title: [path.relative_to(out).as_posix() for path in paths] for title, paths in sections.items()}
     return Written([path for paths in sections.values() for path in paths] + data, nav)

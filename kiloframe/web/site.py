@@ -79,23 +79,25 @@ def write_docs(root: Path, docs: Path, say: Callable[[str], None] = lambda what:
     """Everything mkdocs renders, as Markdown and assets, into the empty folder `docs`."""
     import reproductions
     from kiloframe.catalogue import load
-    from kiloframe.execute import latest_result
+    from kiloframe.execute import latest_result, notebook_slugs
     from kiloframe.web import front, notebooks, reference, sources
     from kiloframe.web.pages import write_all
 
     cat = load(root / "catalogue")
-    found = {slug: latest_result(slug, root) for slug in reproductions.names()}
-    results = {slug: result for slug, result in found.items() if result is not None}
+    found = {slug: latest_result(slug, root) for slug in {*reproductions.names(), *notebook_slugs(root)}}
+    ran = {slug: result for slug, result in sorted(found.items()) if result is not None}
+    results = {slug: result for slug, result in ran.items() if slug in cat.methods}
+    studies = {slug: result for slug, result in ran.items() if slug not in cat.methods}
     shutil.copytree(root / "docs", docs, dirs_exist_ok=True)
     say(f"writing {len(cat.methods)} methods, {len(cat.datasets)} data sets, {len(cat.metrics)} metrics")
-    write_all(cat, results, docs)
-    for slug, (result, folder, frozen) in results.items():
+    write_all(cat, results, docs, studies)
+    for slug, (result, folder, frozen) in ran.items():
         say(f"converting the {'frozen' if frozen else 'fresh'} run of {slug}")
         notebooks.write_page(cat, result, folder, frozen, root, docs)
     say("writing code and API pages")
     sources.write_pages(cat, results, root, docs)
     reference.write_pages(root, docs)
-    front.write_pages(cat, results, root, docs)
+    front.write_pages(cat, results, root, docs, studies)
 
 
 def render(root: Path, site: Path, strict: bool) -> None:

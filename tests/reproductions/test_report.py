@@ -169,3 +169,13 @@ def test_links_are_relative_to_where_the_notebook_will_lie(tmp_path, monkeypatch
         report.video(np.zeros((2, 3, 16, 16), np.float32), "film", caption="a <film>", alt="nothing")
     assert "](fdm/plot.svg)" in shown[0] and 'src="fdm/film.mp4"' in shown[1] and "a &lt;film&gt;" in shown[1]
     assert "](../build/runs/fdm/plot.svg)" in shown[2] and 'poster="../build/runs/fdm/film.png"' in shown[3]
+
+
+def test_a_study_is_no_method_and_brings_its_title(tmp_path):
+    report = Report("worlds", scale="toy", seed=0, seeds=[0], out=tmp_path, title="The worlds")
+    report.measure("speed", "rooms", "speed", [1.0])
+    assert read_result(report.save()).title == "The worlds"
+    with pytest.raises(UserError, match="fdm is a method, whose title stands in its record"):
+        Report("fdm", scale="toy", seed=0, seeds=[0], out=tmp_path, title="Mine")
+    with pytest.raises(UserError, match="has no claim"):
+        report.claim("x", measure="", subject="", baseline_subject="", values=[1], baseline_values=[1], says="higher")

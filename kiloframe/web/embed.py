@@ -1,0 +1,67 @@
+"""Pieces of a run inside a hand-written page: its films and pictures, its numbers, its date.
+
+<!-- kf:media worlds digits -->             the film or picture `digits` of the run `worlds`
+<!-- kf:number worlds digits speed -->      the measure `speed` of the subject `digits`, with its interval
+<!-- kf:made worlds -->                     one line: which run all this comes from
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from html import escape
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from kiloframe.errors import UserError
+from kiloframe.web.notebooks import video_tag
+from kiloframe.words import refuse
+
+if TYPE_CHECKING:
+    from kiloframe.results import Result
+
+__all__ = ["parts"]
+
+_Runs = Mapping[str, "tuple[Result, Path, bool]"]
+
+
+def parts(runs: _Runs, depth: int) -> dict[str, Callable[..., str]]:
+    """The parts that a page `depth` folders below the site's root may ask for, by name."""
+    up = "../" * depth
+
+    def media(slug: str, name: str) -> str:
+        found = {Path(item.file).stem: item for item in _run(runs, slug).media}
+        if name not in found:
+            raise refuse(name, f"picture or film of the run {slug}", sorted(found))
+        item = found[name]
+        base = f"{up}notebooks/{slug}/{slug}"
+        if item.kind == "video":
+            shown = video_tag(f"{base}/{item.file}", f"{base}/{item.poster}" if item.poster else None, item.alt)
+        else:
+            shown = f'<img src="{base}/{escape(item.file)}" alt="{escape(item.alt)}" loading="lazy">'
+        return f'<figure class="kf-media">{shown}<figcaption>{escape(item.caption)}</figcaption></figure>'
+
+    def number(slug: str, subject: str, id: str) -> str:
+        found = {(item.subject, item.id): item for item in _run(runs, slug).measures}
+        if (subject, id) not in found:
+            raise refuse(f"{subject} {id}", f"measure of the run {slug}", sorted(map(" ".join, found)))
+        item = found[subject, id]
+        unit = f" {item.unit}" if item.unit else ""
+        spread = f" ({item.low:.3g} to {item.high:.3g}, {item.interval})" if item.low is not None else ""
+        return escape(f"{item.value:,.3g}{unit}{spread}" if abs(item.value) < 1000 else f"{item.value:,.0f}{unit}")
+
+    def made(slug: str) -> str:
+        result = _run(runs, slug)
+        page = f'<a href="{up}notebooks/{slug}/index.html">the executed notebook</a>'
+        when = result.created.split("T")[0]
+        return (
+            f'<p class="kf-made">All of it was computed by {page} on {escape(when)} ({escape(result.machine)}); '
+            f"make it again with <code>{escape(result.command)}</code>.</p>"
+        )
+
+    return {"media": media, "number": number, "made": made}
+
+
+def _run(runs: _Runs, slug: str) -> Result:
+    if slug not in runs:
+        raise UserError(f"nothing was run for {slug!r}; type: kiloframe run {slug}")
+    return runs[slug][0]
