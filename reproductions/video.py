@@ -1,12 +1,13 @@
-"""Real video in and out: .mp4, .webm, .gif and .webp files, contact sheets and posters. Imports no torch.
+"""Real video in and out: writing .mp4, .webm, .gif and .webp files; reading, contact sheets and posters. No torch.
 
-Everything is written by way of a temporary file, so that the file at the final path is always whole. The same frames
-give the same bytes: one encoder thread, no time stamps, no random identifiers.
+Writing is done here; `video_reader` reads, `video_sheet` draws contact sheets, `footage` draws clips from many files;
+what is public in the first two can be had from here too. Everything is written by way of a temporary file, so that
+the file at the final path is always whole. The same frames give the same bytes: one encoder thread, no time stamps,
+no random identifiers.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from contextlib import ExitStack
 from fractions import Fraction
 from pathlib import Path
@@ -18,10 +19,27 @@ from numpy.typing import NDArray
 
 from kiloframe.errors import UserError
 from kiloframe.files import replacing
+from reproductions.video_pixels import enlarge, fit, to_floats, to_pixels
+from reproductions.video_reader import Video, VideoReader, clips, read_video
+from reproductions.video_sheet import contact_sheet, contact_sheet_of, poster, write_image
 
-__all__ = ["SUFFIXES", "Video", "VideoWriter", "contact_sheet", "poster", "read_video", "write_image", "write_video"]
-
-_TOLERANCE = 1e-4  # what rounding in float32 may add beyond [0, 1]
+__all__ = [
+    "SUFFIXES",
+    "Video",
+    "VideoReader",
+    "VideoWriter",
+    "clips",
+    "contact_sheet",
+    "contact_sheet_of",
+    "enlarge",
+    "fit",
+    "poster",
+    "read_video",
+    "to_floats",
+    "to_pixels",
+    "write_image",
+    "write_video",
+]
 
 
 class _Encoding(NamedTuple):
@@ -44,13 +62,6 @@ _ENCODINGS = {
 }
 SUFFIXES = tuple(_ENCODINGS)
 """The endings that say which kind of file is meant."""
-
-
-class Video(NamedTuple):
-    """A video as read: frames uint8 (t, h, w, 3), RGB, and how many of them make a second."""
-
-    frames: NDArray[np.uint8]
-    fps: float
 
 
 class VideoWriter:
@@ -163,105 +174,6 @@ def write_video(path: str | Path, frames: Any, fps: float = 10, scale_up: int = 
         writer.write(frames)
 
 
-def read_video(path: str | Path) -> Video:
-    """All frames of a video file, uint8 (t, h, w, 3), and its frames per second.
-
-    Raises UserError for a file that is missing, damaged or cut short, or holds no video or no frames.
-    """
-    import av
-
-    path = Path(path)
-    if not path.is_file():
-        raise UserError(f"there is no video at {path}")
-    if path.suffix.lower() == ".webp":
-        return _read_webp(path)
-    frames: list[NDArray[np.uint8]] = []
-    try:
-        with av.open(str(path)) as container:
-            if not container.streams.video:
-                raise UserError(f"{path} holds no video, only {_kinds(container)}")
-            stream = container.streams.video[0]
-            fps, declared = stream.average_rate, stream.frames
-            for frame in container.decode(stream):
-                frames.append(np.asarray(frame.to_ndarray(format="rgb24"), np.uint8))
-    except (av.error.FFmpegError, ValueError, EOFError) as error:
-        reason = getattr(error, "strerror", None) or type(error).__name__
-        raise UserError(f"{path} cannot be read as a video ({reason}); it is damaged or of another kind") from None
-    if not frames:
-        raise UserError(f"the video {path} holds no frames")
-    if len(frames) < declared:
-        raise UserError(f"the video {path} is cut short: {len(frames)} of {declared} frames can be read")
-    return Video(np.stack(frames), float(fps) if fps else 10.0)
-
-
-def contact_sheet(
-    frames: Any, columns: int = 8, every: int = 1, scale_up: int = 4, numbers: bool = True
-) -> NDArray[np.uint8]:
-    """One picture (H, W, 3) uint8 of every `every`-th frame, in reading order, each under its frame number.
-
-    frames: float (t, 3, h, w) in [0, 1], or uint8 (t, h, w, 3) as read; `numbers=False` leaves the numbers out.
-    Raises UserError for frames that `VideoWriter.write` would refuse, none at all, or a bad number of columns.
-    """
-    if columns < 1 or every < 1 or scale_up < 1:
-        raise UserError(f"columns, every and scale_up are whole numbers from 1, not {columns}, {every}, {scale_up}")
-    pixels = enlarge(_as_pixels(frames)[::every], scale_up)
-    if not len(pixels):
-        raise UserError("a contact sheet needs at least 1 frame")
-    count, height, width, _ = pixels.shape
-    gap, strip = 2, 12 if numbers else 0
-    columns = min(columns, count)
-    rows = -(-count // columns)
-    sheet = np.full((rows * (height + strip + gap) + gap, columns * (width + gap) + gap, 3), 255, np.uint8)
-    corners = [(gap + n // columns * (height + strip + gap), gap + n % columns * (width + gap)) for n in range(count)]
-    for image, (y, x) in zip(pixels, corners, strict=True):
-        sheet[y + strip : y + strip + height, x : x + width] = image
-    return _numbered(sheet, corners, every) if numbers else sheet
-
-
-def poster(frames: Any, at: int = 0, scale_up: int = 1) -> NDArray[np.uint8]:
-    """Frame `at` as a picture (H, W, 3) uint8, for `write_image`. Takes what `contact_sheet` takes."""
-    pixels = _as_pixels(frames)
-    if not -len(pixels) <= at < len(pixels):
-        raise UserError(f"there is no frame {at}; the video has {len(pixels)}")
-    return enlarge(pixels[at][None], scale_up)[0]
-
-
-def write_image(path: str | Path, image: NDArray[np.uint8]) -> None:
-    """Write a picture (H, W, 3) uint8 as .png or .webp (lossless), atomically. Raises UserError for another suffix."""
-    from PIL import Image
-
-    path = Path(path)
-    if path.suffix.lower() not in (".png", ".webp"):
-        raise UserError(f"{path} has no ending for a picture; allowed: .png, .webp")
-    with replacing(path) as temporary:
-        Image.fromarray(image).save(temporary, lossless=True)
-
-
-def to_pixels(frames: Any) -> NDArray[np.uint8]:
-    """Frames float (t, 3, h, w) in [0, 1] as uint8 (t, h, w, 3). Raises UserError for anything else."""
-    array = np.asarray(frames)
-    if array.ndim != 4 or array.shape[1] != 3 or not np.issubdtype(array.dtype, np.floating):
-        raise UserError(f"frames must be float, of shape (t, 3, h, w), not {array.dtype} of shape {array.shape}")
-    if array.size:
-        low, high = float(array.min()), float(array.max())
-        if np.isnan(low) or np.isnan(high):
-            raise UserError("the frames hold values that are not numbers (NaN)")
-        if low < -_TOLERANCE or high > 1 + _TOLERANCE:
-            raise UserError(f"the frames' values must lie in [0, 1], but reach from {low:.4g} to {high:.4g}")
-    pixels = np.rint(np.clip(array, 0, 1) * 255).astype(np.uint8)
-    return np.ascontiguousarray(np.moveaxis(pixels, 1, -1))
-
-
-def enlarge(pixels: NDArray[np.uint8], scale_up: int) -> NDArray[np.uint8]:
-    """Pixels (t, h, w, 3) with every pixel as a square of `scale_up` pixels per side."""
-    return pixels if scale_up == 1 else pixels.repeat(scale_up, 1).repeat(scale_up, 2)
-
-
-def _as_pixels(frames: Any) -> NDArray[np.uint8]:
-    array = np.asarray(frames)
-    return array if array.dtype == np.uint8 and array.ndim == 4 and array.shape[-1] == 3 else to_pixels(array)
-
-
 def _encoding(path: Path) -> _Encoding:
     found = _ENCODINGS.get(path.suffix.lower())
     if found is None:
@@ -281,34 +193,3 @@ def _with_palette(image: NDArray[np.uint8]) -> Any:
     colours[: len(entries), 1:] = entries
     indexed: Any = (np.array(reduced), colours)
     return av.VideoFrame.from_ndarray(indexed, format="pal8")
-
-
-def _read_webp(path: Path) -> Video:
-    """An animated WebP, which not every build of FFmpeg reads."""
-    from PIL import Image, UnidentifiedImageError
-
-    try:
-        with Image.open(path) as image:
-            frames, durations = [], []
-            for n in range(getattr(image, "n_frames", 1)):
-                image.seek(n)
-                frames.append(np.array(image.convert("RGB")))
-                durations.append(image.info.get("duration", 100))
-    except (UnidentifiedImageError, OSError, EOFError, SyntaxError, ValueError) as error:
-        raise UserError(f"{path} cannot be read as a video ({type(error).__name__}); it is damaged") from None
-    return Video(np.stack(frames), 1000 / (float(np.mean(durations)) or 100.0))
-
-
-def _kinds(container: Any) -> str:
-    return ", ".join(sorted({stream.type for stream in container.streams})) or "nothing"
-
-
-def _numbered(sheet: NDArray[np.uint8], corners: Iterable[tuple[int, int]], every: int) -> NDArray[np.uint8]:
-    from PIL import Image, ImageDraw, ImageFont
-
-    picture = Image.fromarray(sheet)
-    draw = ImageDraw.Draw(picture)
-    font = ImageFont.load_default(10)
-    for n, (y, x) in enumerate(corners):
-        draw.text((x, y), str(n * every), fill=(90, 90, 90), font=font)
-    return np.array(picture)
