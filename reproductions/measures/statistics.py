@@ -6,8 +6,9 @@ import math
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-__all__ = ["frechet_distance", "interval"]
+__all__ = ["frechet_distance", "frechet_of_moments", "interval"]
 
 
 def interval(values: Any, confidence: float = 0.95) -> tuple[float, float] | None:
@@ -29,11 +30,24 @@ def frechet_distance(a: Any, b: Any) -> float:
 
     The distance between the two Gaussians with the sets' means and covariances (n - 1 in the denominator). Its name
     must always say over which features: it is the Frechet Video Distance only over that measure's own network.
+    `distances.frechet` gives it with its interval, and refuses sets that are too small for it.
     """
     a, b = np.asarray(a, dtype=np.float64), np.asarray(b, dtype=np.float64)
     s_a, s_b = np.atleast_2d(np.cov(a, rowvar=False)), np.atleast_2d(np.cov(b, rowvar=False))
-    # tr((S_a S_b)^(1/2)) = tr((R S_b R)^(1/2)) with R = S_a^(1/2): symmetric, so that eigenvalues stay real
+    return float(frechet_of_moments(a.mean(0), s_a, b.mean(0), s_b))
+
+
+def frechet_of_moments(mean_a: Any, cov_a: Any, mean_b: Any, cov_b: Any) -> NDArray[np.float64]:
+    """The Frechet distance between Gaussians: means (..., d), covariances (..., d, d); leading axes broadcast.
+
+    The trace of the principal root of S_a S_b is that of (R S_b R)^(1/2) with R = S_a^(1/2), which is symmetric: its
+    eigenvalues are real, so that there is no imaginary part to drop; those below zero by rounding count as zero, and
+    so does a distance below zero.
+    """
+    m_a, s_a, m_b, s_b = (np.asarray(x, dtype=np.float64) for x in (mean_a, cov_a, mean_b, cov_b))
     values, vectors = np.linalg.eigh(s_a)
-    root = (vectors * np.sqrt(values.clip(min=0))) @ vectors.T
-    cross = np.sqrt(np.linalg.eigvalsh(root @ s_b @ root).clip(min=0)).sum()
-    return float(max(0.0, np.square(a.mean(0) - b.mean(0)).sum() + np.trace(s_a) + np.trace(s_b) - 2 * cross))
+    root = (vectors * np.sqrt(values.clip(min=0))[..., None, :]) @ vectors.swapaxes(-1, -2)
+    cross = np.sqrt(np.linalg.eigvalsh(root @ s_b @ root).clip(min=0)).sum(-1)
+    traces = np.trace(s_a, axis1=-2, axis2=-1) + np.trace(s_b, axis1=-2, axis2=-1)
+    found: NDArray[np.float64] = np.maximum(0.0, np.square(m_a - m_b).sum(-1) + traces - 2 * cross)
+    return found
