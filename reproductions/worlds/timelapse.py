@@ -18,10 +18,21 @@ from numpy.typing import NDArray
 from kiloframe.errors import UserError
 from reproductions.worlds.base import Clip, World, uniform
 
-__all__ = ["DAY_FRAMES", "STARS", "SUMMIT", "Backdrop", "Timelapse", "Truth", "backdrop", "hill_colours", "night"]
+__all__ = [
+    "DAY_FRAMES",
+    "STARS",
+    "SUMMIT",
+    "Backdrop",
+    "Timelapse",
+    "Truth",
+    "backdrop",
+    "hill_colours",
+    "night",
+    "orbit",
+]
 
 DAY_FRAMES = 240
-STARS = 26
+STARS = 20
 _OPACITY = 0.92  # of the thickest cloud: even behind it the sun leaves a trace
 _HORIZON = 0.86  # where sun and moon rise and set, and where the sky's gradient ends; in frame sides, as all below
 _ARC = (0.70, 0.42)  # half axes of the ellipse on which both travel
@@ -46,11 +57,11 @@ _DAY = (
     (3.5, 0x080E28, 0x162446, 0x586A8A, 0x182036, 0x060910, 0x1C2634),
     (5.0, 0x1A2450, 0x80566E, 0x8C6A86, 0x3C3456, 0x10121C, 0x402028),
     (6.0, 0x40588F, 0xF8A090, 0xFFBCAC, 0x80668A, 0x242230, 0x66342A),
-    (7.3, 0x4A80C6, 0xFBD8B8, 0xFFECD8, 0xA49CB2, 0x2A4234, 0x5C4028),
+    (7.3, 0x4A80C6, 0xFBD8B8, 0xFFE2E2, 0xA8A0C4, 0x2A4234, 0x5C4028),
     (9.5, 0x3680E0, 0xAEDAF5, 0xFFFFFA, 0xAEBACB, 0x2C5A38, 0x38321E),
     (12.0, 0x2272E2, 0x9AD2F8, 0xFFFFFF, 0xB4C2D4, 0x2F6836, 0x2C2A1C),
     (15.0, 0x3074D0, 0xB4D2E8, 0xFFFCF2, 0xB4B6C2, 0x38632F, 0x38301E),
-    (16.8, 0x4A72BC, 0xF6CC8C, 0xFFE8C0, 0xB29CA0, 0x3A4A28, 0x66441C),
+    (16.8, 0x4A72BC, 0xF6CC8C, 0xFFE4B0, 0xB49C94, 0x3A4A28, 0x66441C),
     (18.0, 0x4E4486, 0xFF8436, 0xFFA260, 0x804E68, 0x2A1C20, 0x7A3C10),
     (19.0, 0x281F58, 0xBC4644, 0xBC6068, 0x4A2C4E, 0x14101A, 0x481C14),
     (20.3, 0x100D36, 0x44224E, 0x6C5080, 0x24193A, 0x09080F, 0x201828),
@@ -178,7 +189,7 @@ class Timelapse(World[Truth]):
 
     def _place(self, hour: Floats) -> Floats:
         """(y, x) of what is highest at hour 0.5, in pixels: (n, 2), NaN below the horizon."""
-        y, x = _orbit(hour)
+        y, x = orbit(hour)
         return np.where(y < _HORIZON, (y, x), np.nan).T * self.size
 
     def _scene(self, seeds: NDArray[np.uint64]) -> _Scene:
@@ -192,9 +203,11 @@ class Timelapse(World[Truth]):
         one = seeds[:, None]
         number = np.arange(STARS)
         y, x = uniform(one, 100 + number) * (_HORIZON - 0.1), uniform(one, 200 + number)
-        stars = np.stack([y * self.size, x * self.size, 0.3 + 0.7 * uniform(one, 300 + number) ** 2], -1)
+        place = np.stack([y, x], -1) * self.size
         wide = self.size / 56  # a star's radius in pixels; below a pixel it fades instead of shrinking
         radius = max(1.0, wide)
+        place = np.floor(place) + 0.5 if wide < 1 else place  # and is one pixel, not a blur of four
+        stars = np.concatenate([place, 0.3 + 0.7 * uniform(one, 300 + number)[..., None] ** 2], -1)
         centre = np.arange(self.size) + 0.5
         rows, columns = (np.maximum(0, 1 - np.abs(centre - stars[..., a, None]) / radius) for a in (0, 1))
         starlight = min(1.0, wide + 0.25) * np.swapaxes(rows * stars[..., 2, None], -1, -2) @ columns
@@ -278,7 +291,7 @@ def backdrop(hour: Floats, size: int) -> Backdrop:
     sky = np.broadcast_to(sky, (len(hour), 3, size, size)).copy()
     shine = np.zeros((len(hour), 1, size, size), np.float32)
     for shift, radius, spread in ((0.0, _SUN, 0.22), (0.5, _MOON, 0.15)):
-        y, x = (part.astype(np.float32)[:, None] for part in _orbit(hour + shift))
+        y, x = (part.astype(np.float32)[:, None] for part in orbit(hour + shift))
         up = np.clip((_HORIZON + 0.12 - y) / 0.24, 0, 1)  # afterglow: it fades while the sun sinks
         rows, columns = np.square(centre - y), np.square(centre - x)
         flare = up * np.exp(-rows / (2 * spread**2))
@@ -306,8 +319,11 @@ def night(hour: Floats) -> Floats:
     return depth * depth * (3 - 2 * depth)
 
 
-def _orbit(hour: Floats) -> tuple[Floats, Floats]:
-    """(y, x) of the sun, in sides: it rises on the left at 6 o'clock and stands highest at 12."""
+def orbit(hour: Floats) -> tuple[Floats, Floats]:
+    """(y, x) of the sun at the times of day, in sides: it rises on the left at 6 o'clock, highest at 12, sets at 18.
+
+    The moon stands where the sun stands half a day later or earlier.
+    """
     angle = 2 * np.pi * (hour - 0.25)
     return _HORIZON - _ARC[0] * np.sin(angle), 0.5 - _ARC[1] * np.cos(angle)
 
