@@ -11,11 +11,13 @@ import zipfile
 import numpy as np
 import pytest
 import torch
+from random_networks import meta, random_state
 from safetensors.torch import save_file
 from torch import nn
 
 from kiloframe.errors import UserError
 from reproductions.measures import networks
+from reproductions.measures.names import named
 from reproductions.measures.networks import NETWORKS, OWN, files, load, markdown, names
 from reproductions.measures.networks.alexnet import CHANNELS
 from reproductions.measures.networks.archive import read_archive
@@ -24,25 +26,6 @@ from reproductions.measures.networks.i3d import I3D
 from reproductions.measures.networks.inception import InceptionV3
 
 WEIGHTS = NETWORKS["inception"].weights
-
-
-def random_state(module, seed=0):
-    """Random weights for a module on the meta device: small, with positive variances, without counters."""
-    make = torch.Generator().manual_seed(seed)
-    state = {}
-    for name, value in module.state_dict().items():
-        if name.endswith("num_batches_tracked"):
-            continue
-        fan = max(1, value[0].numel()) if value.dim() > 1 else 1
-        x = torch.randn(value.shape, generator=make) / fan**0.5
-        positive = name.endswith(("running_var", "bn.weight"))
-        state[name] = x.abs() + 0.5 if positive else x
-    return state
-
-
-def meta(make):
-    with torch.device("meta"):
-        return make()
 
 
 @pytest.fixture(scope="module")
@@ -74,6 +57,14 @@ def test_the_table_names_each_network_of_table_2_and_a_stand_in_never_borrows_a_
     assert NETWORKS["efficientnet_lite0"].measures == ("Frechet distance over EfficientNet-Lite0 frame features",)
     assert set(NETWORKS).isdisjoint(OWN) and set(networks._CLASSES) == set(NETWORKS)
     assert all(set(h) <= set("0123456789abcdef") for n in NETWORKS.values() for h in n.weights.sha256)
+
+
+def test_every_measure_that_the_table_promises_is_the_name_that_results_get():
+    kinds = ("frechet", "kernel", "inception", "perceptual", "text", "frames")
+    given = {n.name: {named(kind, n.name) for kind in kinds} for n in NETWORKS.values()}
+    given["clip_text"] = given["clip"]  # CLIPSIM needs both towers
+    for n in NETWORKS.values():
+        assert set(n.measures) <= given[n.name], n.name
 
 
 def test_markdown_shows_every_network_file_and_hash():
@@ -137,7 +128,8 @@ def test_a_wrong_hash_is_refused_unless_the_user_pins_it(tmp_path):
     assert digest[1] == "recorded" and len(digest[0]) == 64
     with pytest.raises(UserError, match=r"has the sha256 .* and the published pt_inception.* has 6726825d.*pin it: "):
         files.checked(path, WEIGHTS)
-    assert files.checked(path, WEIGHTS, digest[0][:10]) == (digest[0], "pinned")
+    assert files.checked(path, WEIGHTS, digest[0][:10]) == (digest[0], "other")
+    assert files.checked(path, NETWORKS["i3d"].weights, digest[0]) == (digest[0], "pinned")
     with pytest.raises(UserError, match="not the pinned 0123456789"):
         files.checked(path, WEIGHTS, "0123456789")
     known = dataclasses.replace(WEIGHTS, sha256=(digest[0][:8],))
@@ -282,7 +274,7 @@ def test_i3d_from_a_file_of_random_weights(i3d_file, capsys):
     found = net.features(clip)
     assert found.shape == (1, 400) and found.dtype == np.float64 and np.isfinite(found).all() and found.std() > 0
     pinned = load("i3d", f"{i3d_file}@{digest}")
-    assert pinned.settings["weights are"].startswith("not the published file")
+    assert pinned.settings["weights are"].startswith("the file that the user pinned") and pinned.name == "i3d"
     assert capsys.readouterr().err == ""
 
 
@@ -298,6 +290,10 @@ def test_inception_from_a_file_of_random_weights_with_its_last_layer(tmp_path):
     video = np.random.default_rng(0).random((1, 2, 3, 20, 20), np.float32)
     found = net.features(video)
     assert found.shape == (2, 2048) and not np.allclose(found[0], found[1])
+    # what is not the published file makes no FID
+    assert net.settings["weights are"].startswith("not the published file")
+    assert named("frechet", net.name, 2048) == "Frechet distance over inception with other weights features"
+    assert named("frechet", NETWORKS["inception"].name, 2048) == "FID"
 
 
 def test_alexnet_takes_its_linear_weights_from_beside_it(tmp_path, monkeypatch):
@@ -351,6 +347,7 @@ def test_efficientnet_comes_with_a_package_and_is_the_published_file():
 def test_names_of_our_own_networks_are_resolved_late(monkeypatch):
     assert "world" in names()
     fake = types.ModuleType(OWN["world"])
-    fake.load = lambda file, sha256: ("world network", file, sha256)
+    fake.load = lambda file, sha256, device: ("world network", file, sha256, device)
     monkeypatch.setitem(sys.modules, OWN["world"], fake)
-    assert load("World", "w.safetensors") == ("world network", "w.safetensors", None)
+    assert load("World", "w.safetensors") == ("world network", "w.safetensors", None, "cpu")
+    assert load("world-network") == ("world network", None, None, "cpu")

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["NETWORKS", "OWN", "Network", "WeightFile", "load", "markdown", "names"]
 
 OWN = {"world": "reproductions.measures.world_network"}
-"""Networks that are trained here: the module that loads each, by `load(file, sha256)`."""
+"""Networks that are trained here: the module that loads each, by `load(file, sha256, device)`."""
 
 _CLASSES = {
     "i3d": ("i3d", "I3D"),
@@ -34,7 +34,8 @@ _CLASSES = {
 }
 _HOW = {
     "published": "the published file, by its hash",
-    "pinned": "not the published file: pinned by the user's own hash",
+    "other": "not the published file: taken because the user pinned it",
+    "pinned": "the file that the user pinned; no hash is published to compare with",
     "recorded": "recorded by hash; none is published to compare with",
 }
 
@@ -50,13 +51,15 @@ def load(name: str, file: str | Path | None = None, sha256: str | None = None, d
     name: a key of `NETWORKS`, or "world"; hyphens and case do not matter. file: its weights, `path` or `path@sha256`;
     None looks in the folder that the environment variable KILOFRAME_NETWORKS names, in `networks/` of the checkout, and
     in installed packages. sha256: the hash that the file must have. A file that is not the published one is taken only
-    when it is pinned, and the settings then say so. device: where it computes.
+    when it is pinned; the network's name then says so, and no measure over it bears a famous name. device: where it
+    computes.
     Raises UserError for an unknown name; a file that is missing (it says what to fetch and where it goes), has another
     hash, is damaged, holds more than weights, or does not fit the network.
     """
     key = fold(name)
+    key = "world" if key == "world_network" else key  # as results call it
     if key in OWN:
-        found: FeatureNetwork = importlib.import_module(OWN[key]).load(file, sha256)
+        found: FeatureNetwork = importlib.import_module(OWN[key]).load(file, sha256, device)
         return found
     if key not in NETWORKS:
         raise refuse(name, "feature network", names())
@@ -91,4 +94,5 @@ def load(name: str, file: str | Path | None = None, sha256: str | None = None, d
         print(
             f"{path} has the sha256 {digest}; to take only this file from now on, name {path}@{digest}", file=sys.stderr
         )
-    return FeatureNetwork(network, extractor, digest, settings, device)
+    called = f"{network.name} with other weights" if how == "other" else network.name
+    return FeatureNetwork(network, extractor, digest, settings, device, called)

@@ -52,15 +52,23 @@ class Extractor(nn.Module):
 class FeatureNetwork:
     """A network with its weights, ready to turn videos (or captions) into features.
 
-    name, kind, dimension: as in `NETWORKS`; sha256: of the weight file; settings: what a result must say about its
-    features, as plain text by plain names; extractor: the module itself.
+    name: as in `NETWORKS`, unless the weights are known not to be the published ones: then the name says so, and no
+    measure over it bears a famous name (reproductions/measures/names.py). kind, dimension: as in `NETWORKS`; sha256:
+    of the weight file; settings: what a result must say about its features, as plain text by plain names; extractor:
+    the module itself.
     """
 
     def __init__(
-        self, network: Network, extractor: Extractor, sha256: str, settings: Mapping[str, str], device: str = "cpu"
+        self,
+        network: Network,
+        extractor: Extractor,
+        sha256: str,
+        settings: Mapping[str, str],
+        device: str = "cpu",
+        name: str | None = None,
     ) -> None:
         self.network, self.sha256, self.settings = network, sha256, dict(settings)
-        self.name: str = network.name
+        self.name: str = name or network.name
         self.kind: Literal["frames", "clips", "text"] = network.kind
         self.dimension: int | None = network.dimension
         self.device = torch.device(device)

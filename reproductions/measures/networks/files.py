@@ -79,8 +79,8 @@ def find(weights: WeightFile, needed_by: str, near: Path | None = None) -> Path:
 
 
 def checked(path: Path, weights: WeightFile, pin: str | None = None) -> tuple[str, str]:
-    """The file's sha256, and how it was checked: "published" (equals the known one), "pinned" (equals the user's
-    own pin) or "recorded" (there was nothing to compare it with).
+    """The file's sha256, and how it was checked: "published" (equals the known one), "other" (differs from the known
+    one, and the user pinned it), "pinned" (by the user; none is known) or "recorded" (nothing to compare it with).
 
     Raises UserError where there is no such file, or its hash is not the one that it must be.
     """
@@ -92,7 +92,7 @@ def checked(path: Path, weights: WeightFile, pin: str | None = None) -> tuple[st
     if pin is not None:
         if not found.startswith(pin):
             raise UserError(f"{path} has the sha256 {found}, not the pinned {pin}; fetch it again or mend the pin")
-        return found, "published" if known else "pinned"
+        return found, "published" if known else "other" if weights.sha256 else "pinned"
     if weights.sha256 and not known:
         raise UserError(
             f"{path} has the sha256 {found}, and the published {weights.file} has {weights.sha256[0]}"
