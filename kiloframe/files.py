@@ -18,11 +18,13 @@ def replacing(path: str | Path) -> Iterator[Path]:
     """A temporary file beside `path` that takes its place when the block ends well, and vanishes when it does not.
 
     The temporary file keeps the suffix, for writers that go by it. Raises UserError where the folder cannot be
-    written or `path` is a folder.
+    written, or `path` is a folder, a pipe or a device, which a rename would put a file in the place of.
     """
     path = Path(path)
     if path.is_dir():
         raise UserError(f"{path} is a folder; name a file in it, for example {path / 'out'}{path.suffix}")
+    if path.exists() and not path.is_file():
+        raise UserError(f"{path} is a pipe or a device; name a file, which takes its place once it is whole")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}.", suffix=path.suffix)

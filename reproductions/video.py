@@ -8,7 +8,8 @@ no random identifiers.
 
 from __future__ import annotations
 
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
@@ -22,6 +23,7 @@ from kiloframe.files import replacing
 from reproductions.video_pixels import enlarge, fit, to_floats, to_pixels
 from reproductions.video_reader import Video, VideoReader, clips, read_video
 from reproductions.video_sheet import contact_sheet, contact_sheet_of, poster, write_image
+from reproductions.video_webp import AnimatedWebP
 
 __all__ = [
     "SUFFIXES",
@@ -43,7 +45,7 @@ __all__ = [
 
 
 class _Encoding(NamedTuple):
-    """What the encoder is called, the pixels it takes, and its options."""
+    """What FFmpeg calls the encoder, the pixels it takes, and its options."""
 
     codec: str
     pixels: str
@@ -58,9 +60,8 @@ _ENCODINGS = {
         "libvpx-vp9", "yuv420p", {"crf": "20", "b": "0", "deadline": "good", "cpu-used": "4", "row-mt": "0"}, True
     ),
     ".gif": _Encoding("gif", "pal8", {}, False),
-    ".webp": _Encoding("libwebp_anim", "bgra", {"lossless": "1", "compression_level": "4", "loop": "0"}, False),
 }
-SUFFIXES = tuple(_ENCODINGS)
+SUFFIXES = (*_ENCODINGS, ".webp")
 """The endings that say which kind of file is meant."""
 
 
@@ -69,8 +70,7 @@ class VideoWriter:
 
     path: .mp4 (H.264), .webm (VP9), .gif or .webp, by suffix; fps: frames per second, 0 to 50 (a GIF counts in
     hundredths of a second); scale_up: every pixel becomes a square of so many pixels per side (nearest neighbour).
-    Memory stays flat for .mp4, .webm and .gif however many frames come; .webp keeps the compressed frames, not the
-    pixels, until the end, because its format starts with the total.
+    Memory stays flat however many frames come.
     The file appears at `path` when the block ends well. When it ends in an error or Ctrl-C, or nothing was written,
     no file appears and one that was there stays as it was.
 
@@ -80,7 +80,8 @@ class VideoWriter:
 
     def __init__(self, path: str | Path, fps: float = 10, scale_up: int = 1) -> None:
         self.path = Path(path)
-        self._encoding = _encoding(self.path)
+        if self.path.suffix.lower() not in SUFFIXES:
+            raise UserError(f"{path} has no ending that names a video format; allowed: {', '.join(SUFFIXES)}")
         if not 0 < fps <= 50:
             raise UserError(f"a video has more than 0 and at most 50 frames per second here, not {fps}")
         if scale_up < 1:
@@ -89,6 +90,7 @@ class VideoWriter:
         self.count = 0
         self._rate = Fraction(fps).limit_denominator(1000)
         self._size: tuple[int, int] | None = None
+        self._film: _FFmpegFile | AnimatedWebP | None = None
         self._files = ExitStack()
 
     def __enter__(self) -> Self:
@@ -101,71 +103,100 @@ class VideoWriter:
         Raises UserError for another shape or type, numbers outside [0, 1], NaN, a size that differs from the first
         frames', or, in .mp4 and .webm, an odd number of pixels on a side.
         """
-        pixels = enlarge(to_pixels(frames), self.scale_up)
+        pixels = to_pixels(frames)
         if not len(pixels):
             return
-        size = pixels.shape[1:3]
-        if self._size is None:
-            self._start(size)
-            self._size = size
-        elif size != self._size:
+        size = (pixels.shape[1] * self.scale_up, pixels.shape[2] * self.scale_up)
+        if self._size is not None and size != self._size:
             (h, w), (h0, w0) = size, self._size
             raise UserError(f"frame {self.count} of {self.path} has {h}x{w} pixels, those before it have {h0}x{w0}")
-        for image in pixels:
-            frame = self._frame(image)
-            frame.pts = self.count
-            frame.time_base = 1 / self._rate
-            self._encode(frame)
-            self.count += 1
+        self._size = size
+        with self._errors_named():
+            if self._film is None:
+                self._film = self._started(size)
+            for image in pixels:
+                self._film.write(enlarge(image[None], self.scale_up)[0])
+                self.count += 1
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         try:
-            if kind is None and self._size is None:
-                raise UserError(f"no frames were written to {self.path}; a video has at least 1")
-            if self._size is not None:
-                if kind is None:
-                    self._encode(None)
-                self._container.close()
+            if kind is None:
+                self._complete()
+            elif self._film is not None:
+                with suppress(OSError):  # what failed before fails again, and the file is not kept anyway
+                    self._film.close()
         except BaseException as failure:
             self._files.__exit__(type(failure), failure, failure.__traceback__)
             raise
         self._files.__exit__(kind, error, trace)
 
-    def _start(self, size: tuple[int, ...]) -> None:
-        import av
+    def _complete(self) -> None:
+        if self._film is None:
+            raise UserError(f"no frames were written to {self.path}; a video has at least 1")
+        with self._errors_named():
+            try:
+                self._film.finish()
+            finally:
+                self._film.close()
 
+    def _started(self, size: tuple[int, int]) -> _FFmpegFile | AnimatedWebP:
+        encoding = _ENCODINGS.get(self.path.suffix.lower())
+        if encoding is None:
+            return AnimatedWebP(self._temporary, size, self._rate)
         height, width = size
-        if self._encoding.halves_colour and (height % 2 or width % 2):
+        if encoding.halves_colour and (height % 2 or width % 2):
             raise UserError(
                 f"{self.path.suffix} needs an even number of pixels on each side, not {height}x{width}; "
                 "scale up by an even number, or write .gif or .webp"
             )
-        options = {"movflags": "+faststart"} if self.path.suffix.lower() == ".mp4" else {}
-        self._container = av.open(str(self._temporary), "w", options={"fflags": "+bitexact", **options})
-        stream: Any = self._container.add_stream(
-            self._encoding.codec, rate=self._rate, options={"flags": "+bitexact", **self._encoding.options}
-        )
-        stream.height, stream.width, stream.pix_fmt = height, width, self._encoding.pixels
-        stream.codec_context.thread_count = 1
-        stream.codec_context.time_base = 1 / self._rate
-        self._stream = stream
+        return _FFmpegFile(self._temporary, size, self._rate, encoding)
 
-    def _encode(self, frame: Any) -> None:
+    @contextmanager
+    def _errors_named(self) -> Iterator[None]:
+        """What the system refuses, a full disk mostly, as one sentence."""
         import av
 
         try:
-            self._container.mux(self._stream.encode(frame))
-        except av.error.FFmpegError as error:  # a full disk, mostly
-            raise UserError(f"{self.path} cannot be written ({error.strerror}); name another place") from None
+            yield
+        except (av.error.FFmpegError, OSError) as error:
+            reason = error.strerror or type(error).__name__
+            raise UserError(f"{self.path} cannot be written ({reason}); name another place") from None
 
-    def _frame(self, image: NDArray[np.uint8]) -> Any:
+
+class _FFmpegFile:
+    """A file that FFmpeg encodes, in one thread, with nothing in it that differs between two runs."""
+
+    def __init__(self, path: Path, size: tuple[int, int], fps: Fraction, encoding: _Encoding) -> None:
+        import av
+
+        options = {"movflags": "+faststart"} if path.suffix.lower() == ".mp4" else {}
+        self._container = av.open(str(path), "w", options={"fflags": "+bitexact", **options})
+        stream: Any = self._container.add_stream(
+            encoding.codec, rate=fps, options={"flags": "+bitexact", **encoding.options}
+        )
+        (stream.height, stream.width), stream.pix_fmt = size, encoding.pixels
+        stream.codec_context.thread_count = 1
+        stream.codec_context.time_base = 1 / fps
+        self._stream, self._encoding, self._time_base, self._count = stream, encoding, 1 / fps, 0
+
+    def write(self, image: NDArray[np.uint8]) -> None:
         import av
 
         if self._encoding.pixels == "pal8":
-            return _with_palette(image)
-        return av.VideoFrame.from_ndarray(image, format="rgb24").reformat(format=self._encoding.pixels)
+            frame = _with_palette(image)
+        else:
+            frame = av.VideoFrame.from_ndarray(image, format="rgb24").reformat(format=self._encoding.pixels)
+        frame.pts, frame.time_base = self._count, self._time_base
+        self._count += 1
+        self._container.mux(self._stream.encode(frame))
+
+    def finish(self) -> None:
+        self._container.mux(self._stream.encode(None))
+
+    def close(self) -> None:
+        self._container.close()
 
 
 def write_video(path: str | Path, frames: Any, fps: float = 10, scale_up: int = 1) -> None:
@@ -174,22 +205,20 @@ def write_video(path: str | Path, frames: Any, fps: float = 10, scale_up: int = 
         writer.write(frames)
 
 
-def _encoding(path: Path) -> _Encoding:
-    found = _ENCODINGS.get(path.suffix.lower())
-    if found is None:
-        raise UserError(f"{path} has no ending that names a video format; allowed: {', '.join(SUFFIXES)}")
-    return found
-
-
 def _with_palette(image: NDArray[np.uint8]) -> Any:
     """The image with the 256 colours that suit it best (a GIF holds no more); exact where there are no more."""
     import av
     from PIL import Image
 
-    reduced = Image.fromarray(image).quantize(256, Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
     colours = np.zeros((256, 4), np.uint8)
     colours[:, 0] = 255  # alpha first
-    entries = np.array(reduced.getpalette("RGB"), np.uint8).reshape(-1, 3)
+    packed = image.astype(np.uint32) @ np.array([1 << 16, 1 << 8, 1], np.uint32)
+    distinct, indices = np.unique(packed, return_inverse=True)
+    if len(distinct) <= 256:
+        entries = np.stack([distinct >> 16, distinct >> 8 & 255, distinct & 255], 1)
+    else:
+        reduced = Image.fromarray(image).quantize(256, Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
+        entries, indices = np.array(reduced.getpalette("RGB")).reshape(-1, 3), np.array(reduced)
     colours[: len(entries), 1:] = entries
-    indexed: Any = (np.array(reduced), colours)
+    indexed: Any = (indices.reshape(image.shape[:2]).astype(np.uint8), colours)
     return av.VideoFrame.from_ndarray(indexed, format="pal8")

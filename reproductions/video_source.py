@@ -175,18 +175,18 @@ class _Container(Source):
             yield from packet.decode()
 
     def play(self) -> Iterator[Shown]:
-        count, time, packets = 0, 0.0, Counter[str]()
+        count, time, end, packets = 0, 0.0, 0.0, Counter[str]()
         with self._opened() as (container, stream):
             for frame in self._decoded(container, stream, packets):
                 time = self._time(frame.pts, time + 1 / self.fps) if count else 0.0
+                end = ((frame.pts or 0) + (frame.duration or 0)) * self._base
                 yield self._shown(count, time, frame)
                 count += 1
         if packets["read"] < self.declared:
             raise UserError(f"the video {self.path} is cut short: {count} of {self.declared} frames can be read")
-        if self._named[0] == "matroska,webm" and self._alone and time + 3 / self.fps < self._seconds - 0.1:
-            raise UserError(
-                f"the video {self.path} is cut short: {time + 1 / self.fps:.1f} of {self._seconds:.1f} s can be read"
-            )
+        # These declare no count, but the time at which their last frame ends (or another stream's, where there is one).
+        if self._named[0] == "matroska,webm" and self._alone and end + 3 / self.fps < self._seconds - 0.1:
+            raise UserError(f"the video {self.path} is cut short: it can be read to {end:.1f} of {self._seconds:.1f} s")
 
     def times(self) -> NDArray[np.float64] | None:
         index = self._index()
@@ -244,21 +244,24 @@ class _Container(Source):
         """The time stamps of all packets, in order; None where they do not tell what frames there are."""
         if self._named[0] not in _INDEXED_CONTAINERS or self._named[1] not in _ONE_FRAME_A_PACKET:
             return None
-        stamps, keys = [], []
+        stamps: list[int] = []
+        keys: list[int] = []
+        packets = 0
         with self._opened() as (container, stream):
             for packet in container.demux(stream):
                 if not packet.size:
                     continue
                 if packet.pts is None or packet.is_corrupt:
                     return None
+                packets += 1
                 if packet.is_keyframe:
                     keys.append(packet.pts)
                 if not packet.is_discard:
                     stamps.append(packet.pts)
         stamps.sort()
         index = _Index(np.array(stamps, np.int64), np.array(sorted(keys), np.int64))
-        one_each = len(stamps) >= max(1, self.declared) and (np.diff(index.stamps) > 0).all()
-        return index if one_each and len(keys) and stamps[0] == self._first_stamp else None
+        whole = packets >= self.declared and len(stamps) > 0 and len(keys) > 0
+        return index if whole and (np.diff(index.stamps) > 0).all() and stamps[0] == self._first_stamp else None
 
     def _time(self, stamp: int | None, otherwise: float) -> float:
         """Seconds since the first frame; `otherwise` where the file gives no time, or one that does not increase."""
