@@ -153,8 +153,8 @@ def parse(sentence: str) -> Prompt:
 def across(action: int, start: Ints, moment: Ints, beat: Ints) -> tuple[Floats, Ints]:
     """The left edge in cells, and the facing (1 right, 0 left), of an action; all arguments broadcast.
 
-    start: whole cells from 0 to 15, along the way there and back; moment: frames since the scene began; beat: frames
-    since the story's clock struck for this scene, what repeats follows it.
+    start: whole cells from 0 to 15, along the way there and back; moment: frames since the scene began; beat: `moment`
+    plus what the scene's clock, which all repeating motion follows, showed when it began.
     """
     if SPEEDS[action] > 0:
         u = (start + SPEEDS[action] * moment) % (2 * ROOM)
@@ -193,7 +193,7 @@ class Stories(World[Truth]):
     Example:
         >>> world = Stories()
         >>> [scene.caption for scene in world.script(seed=4, scenes=2)]
-        []
+        ['the yellow bird jumps in the forest.', 'the pink cat walks in the desert.']
         >>> world.tell(["The orange cat waits in the city at night."], seed=0).video.shape
         (32, 3, 16, 16)
     """
@@ -215,7 +215,7 @@ class Stories(World[Truth]):
         """The first scenes of the story `seed`, with their prompts. Raises UserError below 1 scene."""
         if scenes < 1:
             raise UserError(f"a script has at least 1 scene, not {scenes}")
-        seeds, number = np.array(seed).astype(np.uint64), np.arange(scenes)
+        seeds, number = _seed(seed), np.arange(scenes)
         captions = self._truth(seeds, number * self.scene_frames, self._plot(seeds, number)).captions()
         return tuple(Scene(n * self.scene_frames, self.scene_frames, str(text)) for n, text in enumerate(captions))
 
@@ -248,7 +248,7 @@ class Stories(World[Truth]):
                 for p in prompts
             ]
         )[number]  # fmt: skip
-        seeds = np.array(seed).astype(np.uint64)
+        seeds = _seed(seed)
         truth = self._truth(seeds, t, tuple(plot.T))
         return Clip(self._draw(seeds, t, truth), truth)
 
@@ -258,7 +258,7 @@ class Stories(World[Truth]):
 
     def members(self, seed: int) -> tuple[tuple[str, str], ...]:
         """The cast of the story `seed`: (colour, character) of each."""
-        characters, colours = self._members(np.array(seed).astype(np.uint64))
+        characters, colours = self._members(_seed(seed))
         return tuple((COLOURS[k], CHARACTERS[c]) for c, k in zip(characters, colours, strict=True))
 
     def _members(self, seeds: NDArray[np.uint64]) -> tuple[Ints, Ints]:
@@ -331,13 +331,19 @@ class Stories(World[Truth]):
         return np.clip(video, 0, 1, out=video).reshape(*t.shape, 3, self.size, self.size)
 
 
+def _seed(seed: int) -> NDArray[np.uint64]:
+    if seed < 0:
+        raise UserError("a world's seeds are whole numbers from 0; a negative one was asked for")
+    return np.array(seed, np.uint64)
+
+
 def _gesture(action: Ints, beat: Ints) -> tuple[Ints, Floats]:
     """The pose (index into stories_art.POSES) and how many times as tall as usual a character is."""
     waits, dances = action == ACTIONS.index("waits"), action == ACTIONS.index("dances")
     step = beat // _STEPS[action] % 2
     blinks = beat % 15 < 2
     breath = 0.06 * np.sin(2 * np.pi * beat / SWAY_PERIOD)
-    nod = -0.10 * np.abs(np.cos(2 * np.pi * beat / SWAY_PERIOD))
+    nod = -0.08 * np.abs(np.cos(2 * np.pi * beat / SWAY_PERIOD))
     return np.where(waits, 2 * blinks, step), 1 + np.select([waits, dances], [breath, nod])
 
 

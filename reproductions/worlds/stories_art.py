@@ -186,7 +186,7 @@ class _Stage:
         where = np.flatnonzero(self.night)
         if not len(where):
             return
-        dark = self.canvas[where] * np.array((0.26, 0.30, 0.50), np.float32)[:, None, None]
+        dark = self.canvas[where] * np.array((0.32, 0.36, 0.58), np.float32)[:, None, None]
         k = np.arange(9, dtype=np.float32)
         twinkle = np.sin(2 * np.pi * (self.time[where, None] / 12 + k * 0.37)).astype(np.float32)
         x = np.broadcast_to((k * 0.570 + 0.07) % 1, twinkle.shape)
@@ -260,21 +260,21 @@ def _forest(s: _Stage) -> None:
 
 
 def _desert(s: _Stage) -> None:
-    s.sky((0.96, 0.74, 0.50), (0.98, 0.88, 0.68), 0.6)
+    s.sky((0.95, 0.77, 0.60), (0.98, 0.89, 0.76), 0.6)
     far = np.hypot(s.x - 0.78, s.y - 0.20)[None]
     day = ~s.night[:, None, None]
     s.over(0.35 * day * s.soft(0.19 + 0.02 * _wave(s.cycle(16))[:, None, None] - far), (1, 0.97, 0.80))
     s.over(day * s.soft(0.12 - far), (1, 0.98, 0.86))
-    s.below(0.56 + 0.06 * _wave(s.scroll(0.005)) + 0.02 * _wave(s.scroll(0.005) * 2.3), (0.84, 0.58, 0.38))
+    s.below(0.56 + 0.06 * _wave(s.scroll(0.005)) + 0.02 * _wave(s.scroll(0.005) * 2.3), (0.80, 0.62, 0.50))
     x = s.scroll(0.014) % 1.2 - 0.6  # a cactus, and another behind every 1.2 sides
     for left, right, high, low in ((-0.05, 0.05, 0.34, 0.86), (-0.15, -0.04, 0.56, 0.64), (-0.15, -0.09, 0.44, 0.62),
                                    (0.04, 0.15, 0.62, 0.70), (0.09, 0.15, 0.50, 0.68)):  # fmt: skip
         along = np.minimum(s.soft(x - left), s.soft(right - x))[:, None]
         s.over(along * np.minimum(s.soft(s.y - high), s.soft(low - s.y)), (0.22, 0.42, 0.26))
     near = 0.80 + 0.035 * _wave(s.scroll(0.014) * 1.2)
-    s.below(near, (0.70, 0.44, 0.27))
+    s.below(near, (0.62, 0.44, 0.35))
     under = s.y - near[:, None]
-    s.over(0.4 * np.minimum(s.soft(under - 0.06), s.soft(0.09 - under)), (0.86, 0.62, 0.42))
+    s.over(0.4 * np.minimum(s.soft(under - 0.06), s.soft(0.09 - under)), (0.80, 0.62, 0.50))
     s.dusk(0.40)
 
 
@@ -287,7 +287,7 @@ def _blocks(s: _Stage, speed: float, wide: float, low: float, colour: Any) -> tu
 
 
 def _city(s: _Stage) -> None:
-    s.sky((0.62, 0.66, 0.78), (0.93, 0.80, 0.76), 0.7)
+    s.sky((0.62, 0.66, 0.78), (0.86, 0.80, 0.82), 0.7)
     _blocks(s, 0.003, 0.17, 0.50, (0.56, 0.57, 0.68))
     x, roof = _blocks(s, 0.008, 0.25, 0.62, (0.29, 0.30, 0.40))
     s.below(np.full((1, s.size), 0.86, np.float32), (0.20, 0.20, 0.23))
@@ -298,7 +298,7 @@ def _city(s: _Stage) -> None:
     lit = (_hash(number) + np.floor(s.time[:, None, None] / 4 + 5 * _hash(number + 3)) * 0.382) % 1 < 0.55
     pane = s.soft((0.30 - np.abs(column % 1 - 0.5)) * 0.125)[:, None] * s.soft((0.30 - np.abs(row % 1 - 0.5)) / 8)
     inside = s.soft(s.y - roof[:, None] - 0.05) * s.soft(0.84 - s.y)
-    s.over((pane * inside * lit).astype(np.float32), (0.98, 0.86, 0.50))
+    s.over((pane * inside * lit).astype(np.float32), (1.0, 0.93, 0.70))
     dash = s.soft((0.14 - np.abs(s.scroll(0.03) * 2 % 1 - 0.5)) / 2)[:, None]
     s.over(0.8 * dash * s.soft(0.022 - np.abs(s.y - 0.94)), (0.92, 0.92, 0.88))
 
