@@ -1,8 +1,8 @@
 """Exact measures for the `digits` world: who is in a frame, in which colour and where, read from the pixels alone.
 
 `read_digits` knows the world's sprites and palette and looks for the stamp that fits best, at quarters of a pixel. The
-measures compare what was read with what must be so: the world's truth for videos that continue a real one. They hold
-for worlds with one digit.
+measures compare what was read with what must be so: the world's truth for videos that continue a real one, or, for
+videos made from nothing, what their own first frames show. They hold for worlds with one digit.
 """
 
 from __future__ import annotations
@@ -14,11 +14,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kiloframe.errors import UserError
-from reproductions.worlds.digits import BACKGROUND, PALETTE, SPRITE_SIDE, Truth, sprites
+from reproductions.measures.exact import Quantity
+from reproductions.measures.motion import FIRST, Walls, bounces, nearest_path, step_error
+from reproductions.worlds.digits import BACKGROUND, PALETTE, SPRITE_SIDE, Digits, Truth, sprites
 
 __all__ = [
-    "LEGIBLE", "MOTION_TOLERANCE", "VISIBLE", "Reading", "Recall", "after_curtain", "agrees", "clip_features",
-    "lawful_steps", "path_error", "read_digits", "recall",
+    "LEGIBLE", "MOTION_TOLERANCE", "QUANTITIES", "VISIBLE", "Reading", "Recall", "after_curtain", "agrees",
+    "clip_features", "lawful_steps", "path_error", "per_frame", "read_digits", "recall",
 ]  # fmt: skip
 
 VISIBLE = 0.7
@@ -32,6 +34,61 @@ _SIDE = 16
 _ROOM = _SIDE - SPRITE_SIDE
 _PER_PIXEL = 4
 _CHUNK = 512
+_SPEEDS = 0.5, 1.1  # the slowest and the fastest on an axis, pixels of a 16-pixel frame per frame
+_SECOND = 0.2  # share of a frame's energy beyond the best stamp from which on a second digit is looked for
+_GLIMPSE = 0.5  # match from which on there may be two digits, each spoiling the match of the other
+
+QUANTITIES = (
+    Quantity(
+        "legible", "legible", "share", "higher",
+        "1 where a digit is due and one stamp explains the frame with a cosine similarity of 0.9 or more, else 0; NaN "
+        "where none is due; whose digit it is, and where, does not count.",
+    ),
+    Quantity(
+        "identity", "identity kept", "share", "higher",
+        "1 where the digit that is due is seen as the same figure, 0 as another or not at all; NaN where none is due; "
+        "frozen and shuffled frames do not lose by it.",
+    ),
+    Quantity(
+        "colour", "colour kept", "share", "higher",
+        "1 where the digit that is due is seen in the same colour, 0 in another or not at all; NaN where none is due; "
+        "frozen and shuffled frames do not lose by it.",
+    ),
+    Quantity(
+        "position_error", "position error", "pixels", "lower",
+        "Distance of the digit from the nearest lawful motion: with the world's truth its true path, which is the one "
+        "lawful continuation; otherwise, in each block of 16 frames, the path of constant speed (within the world's "
+        "slowest and fastest), reflected at the walls, that lies nearest in the sense of least squares; NaN where no "
+        "digit is in sight, so a video must not be credited for what it does not show.",
+    ),
+    Quantity(
+        "velocity_error", "velocity error", "pixels per frame", "lower",
+        "Distance between the step into a frame and the nearest lawful step from where the digit was read before: on "
+        "each axis its own speed towards either side, reflected at a wall; NaN unless it is in sight in both frames; "
+        "the reader's grid alone costs about 0.1, and turns in mid-air and earlier errors do not count.",
+    ),
+    Quantity(
+        "lawful_steps", "lawful steps", "share", "higher",
+        "1 where the step into a frame is, on both axes, the digit's own speed to within 0.4 pixels of a 16-pixel "
+        "frame, or shorter within reach of a wall, else 0; NaN unless it is in sight in both frames.",
+    ),
+    Quantity(
+        "lawful_bounces", "lawful bounces", "share", "higher",
+        "Of the turns, the share made within one step of the wall that the digit headed for, and of the walls met, "
+        "those from which it turned (a failure to turn counts as 0); NaN in the many frames without either, so a "
+        "video that stands still in mid-air says nothing.",
+    ),
+    Quantity(
+        "lost", "digits lost", "digits", "lower",
+        "1 where a digit is due and none is in sight, else 0; without truth nobody knows when the curtain of a memory "
+        "world is closed, and all is NaN there.",
+    ),
+    Quantity(
+        "invented", "digits invented", "digits", "lower",
+        "1 where a digit is in sight though the curtain is closed, or a second one beside the first, else 0; of two "
+        "digits that overlap the second often goes unseen, and noise and smears are no digits.",
+    ),
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -145,10 +202,14 @@ def lawful_steps(reading: Reading, truth: Truth, size: int = _SIDE) -> NDArray[n
     within MOTION_TOLERANCE pixels of a 16-pixel frame. Unlike `path_error` this forgives what went wrong before.
     size: pixels per side of the video.
     """
+    speed = np.abs(truth.velocity[..., :-1, 0, :])
+    return _lawful(reading, speed, size)
+
+
+def _lawful(reading: Reading, speed: NDArray[np.float64], size: int) -> NDArray[np.float64]:
     scale = size / _SIDE
     room, tolerance = _ROOM * scale, MOTION_TOLERANCE * scale
     at, to = reading.position[..., :-1, :], reading.position[..., 1:, :]
-    speed = np.abs(truth.velocity[..., :-1, 0, :])
     step = np.abs(to - at)
     near_wall = np.minimum(np.minimum(at, room - at), np.minimum(to, room - to)) <= speed
     right = np.abs(step - speed) <= tolerance
@@ -205,3 +266,72 @@ def clip_features(reading: Reading) -> NDArray[np.float64]:
         ],
         -1,
     )
+
+
+def per_frame(video: NDArray[np.float32], truth: Truth | None, world: Digits) -> dict[str, NDArray[np.float64]]:
+    """Every measure of QUANTITIES by its id: (b, t), NaN where it says nothing.
+
+    video: (b, t, 3, h, w) in [0, 1]; truth: the world's for the same seeds and frames, or None, where the digit and
+    its colour are those read in most of its first 4 frames and its speed that of its first 16. Without truth and
+    curtain a digit is due in every frame; with a curtain, wherever one is seen.
+    Raises UserError for frames of another size than the world's or not a multiple of 16, a truth of other frames, and
+    a world with several digits.
+    """
+    if world.digits != 1:
+        raise UserError(f"exact measures of the digits world need a world with 1 digit, not {world.digits}")
+    if video.ndim != 5 or video.shape[2:] != (3, world.size, world.size):
+        raise UserError(
+            f"videos of this digits world are (b, t, 3, {world.size}, {world.size}), not {tuple(video.shape)}"
+        )
+    if truth is not None and truth.label.shape[:-1] != video.shape[:2]:
+        raise UserError(f"the truth is of {truth.label.shape[:-1]} videos and frames, the video of {video.shape[:2]}")
+    reading = read_digits(video)
+    seen, unit = reading.visible, world.size / _SIDE
+    walls = Walls(np.zeros((len(video), 2)), np.full((len(video), 2), float(world.room)), unit)
+    if truth is None:
+        known = not world.memory
+        due = np.ones_like(seen) if known else seen
+        first = seen & (seen.cumsum(1) <= FIRST)
+        label, colour = _mode(reading.label, first, 10), _mode(reading.colour, first, len(PALETTE))
+        path, speed = nearest_path(reading.position, seen, (_SPEEDS[0] * unit, _SPEEDS[1] * unit), walls)
+    else:
+        known, due = True, truth.visible[..., 0]
+        label, colour = truth.label[:, 0, 0], truth.colour[:, 0, 0]
+        path, speed = truth.position[..., 0, :], np.abs(truth.velocity[:, 0, 0])
+    off = np.linalg.norm(reading.position - path, axis=-1)
+    steps = np.full(seen.shape, np.nan)
+    steps[:, 1:] = _lawful(reading, speed[:, None], world.size)
+    steps[np.isnan(speed).any(-1)] = np.nan
+    share = {
+        "legible": seen & (reading.match >= LEGIBLE),
+        "identity": seen & (reading.label == label[:, None]),
+        "colour": seen & (reading.colour == colour[:, None]),
+    }
+    return {name: np.where(due, value, np.nan) for name, value in share.items()} | {
+        "position_error": np.where(seen & due, off, np.nan),
+        "velocity_error": step_error(reading.position, seen & due, speed, walls),
+        "lawful_steps": steps,
+        "lawful_bounces": bounces(reading.position, seen & due, speed, walls, MOTION_TOLERANCE * unit),
+        "lost": np.where(due & ~seen, 1.0, 0.0) if known else np.full(seen.shape, np.nan),
+        "invented": np.where(due, _two(video, reading), seen).astype(np.float64),
+    }
+
+
+def _two(video: NDArray[np.float32], reading: Reading) -> NDArray[np.bool_]:
+    """Per frame: with the best stamp taken away, does another explain what is left?"""
+    scale = video.shape[-1] // _SIDE
+    ground = BACKGROUND[:, None, None]
+    small = video.reshape(*video.shape[:2], 3, _SIDE, scale, _SIDE, scale).mean((4, 6), dtype=np.float32) - ground
+    small[..., 0, :] = 0
+    pixel = np.arange(_SIDE)[:, None] - np.arange(SPRITE_SIDE)
+    # Bilinear, as the world draws: A[i, k] = max(0, 1 - |i - (p + k)|) per axis, image = A_y S A_x^T
+    weight = np.maximum(0, 1 - np.abs(pixel - reading.position[..., None, None] / scale)).astype(np.float32)
+    stamp = weight[..., 0, :, :] @ sprites()[0][reading.sprite] @ np.swapaxes(weight[..., 1, :, :], -1, -2)
+    stamp[..., 0, :] = 0
+    best = stamp[..., None, :, :] * (PALETTE[reading.colour] - BACKGROUND)[..., None, None]
+    pixels = (-3, -2, -1)
+    strength = (small * best).sum(pixels) / np.maximum(np.square(best).sum(pixels), 1e-6)
+    left = small - strength[..., None, None, None] * best
+    enough = np.square(left).sum(pixels) >= _SECOND * np.square(small).sum(pixels)
+    found: NDArray[np.bool_] = (reading.match >= _GLIMPSE) & enough & read_digits(left + ground).visible
+    return found

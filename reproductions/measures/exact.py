@@ -40,8 +40,9 @@ def quantities(name: str) -> tuple[Quantity, ...]:
 def exact(world: World[Any], video: NDArray[np.float32], truth: Any) -> dict[str, NDArray[np.float64]]:
     """Every exact measure of the world, by id: (b, t) float64, NaN where it says nothing.
 
-    video: (b, t, 3, h, w) float in [0, 1]; truth: the world's, for the same seeds and frames. What concerns a step
-    from frame t - 1 to t stands at t.
+    video: (b, t, 3, h, w) float in [0, 1]; truth: the world's, for the same seeds and frames; or None for a video made
+    from nothing, where the world's measures allow it (digits, shapes): then identity and speed are taken from the
+    video's own first frames; or one caption per video (shapes). What concerns a step from frame t - 1 to t stands at t.
     Raises UserError for a video of another size than the world's.
     """
     found: dict[str, NDArray[np.float64]] = _reader(world.name).per_frame(video, truth, world)

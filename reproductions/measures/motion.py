@@ -11,12 +11,25 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["BLOCK", "FEWEST", "Path", "Walls", "bounces", "known_mean", "nearest_path", "reflect", "step_error"]
+__all__ = [
+    "BLOCK",
+    "FEWEST",
+    "FIRST",
+    "Path",
+    "Walls",
+    "bounces",
+    "known_mean",
+    "nearest_path",
+    "reflect",
+    "step_error",
+]
 
 BLOCK = 16
 """Frames to which one lawful path is fitted."""
 FEWEST = 4
 """With the thing in sight in fewer frames of a block, almost any path fits: nothing is said."""
+FIRST = 4
+"""Frames at a video's start, or views of one thing, that tell which things are the video's own."""
 
 _GRID = 0.4  # spacing of the search for a path, in units of 1/16 of the frame
 _ROWS = 256

@@ -17,14 +17,11 @@ from numpy.typing import NDArray
 
 from kiloframe.errors import UserError
 from reproductions.measures.exact import Quantity
-from reproductions.measures.motion import Walls, bounces, known_mean, nearest_path, step_error
+from reproductions.measures.motion import FIRST, Walls, bounces, known_mean, nearest_path, step_error
 from reproductions.measures.shapes_reader import CLEAR, Reading, read_shapes
 from reproductions.worlds.shapes import AXIS_SPEEDS, COLOURS, KINDS, RADII, SPEEDS, Shapes, Truth, parse
 
-__all__ = ["FIRST", "QUANTITIES", "Source", "per_frame"]
-
-FIRST = 4
-"""Frames at a video's start, or clear views of one shape, that tell which shapes are its own."""
+__all__ = ["QUANTITIES", "Source", "per_frame"]
 
 _TOLERANCE = 0.3  # units by which a turn at a wall may miss it
 _PACE = float(SPEEDS[0, 1] + SPEEDS[1, 0]) / 2  # between the slow and the quick shapes, units per frame
@@ -65,12 +62,13 @@ QUANTITIES = (
     Quantity(
         "lost", "shapes lost", "shapes", "lower",
         "How many shapes that are due in a frame are not seen in their colour; a covered shape is not due: by the "
-        "truth, or, without it, where another shape lies over the place at which it was seen last and next.",
+        "truth, or, without it, where another shape lies over the place at which it was seen last and next; "
+        "a video that never shows a shape of its own has lost all.",
     ),
     Quantity(
         "invented", "shapes invented", "shapes", "lower",
-        "How many shapes are seen in a colour that no shape of the video has, or as a second one of their colour; "
-        "noise and smears are not shapes and do not count.",
+        "How many shapes are seen in a colour that no shape of the video has, as a second one of their colour, or beyond the "
+        "number that the world has; noise and smears are not shapes and do not count.",
     ),
     Quantity(
         "obedience", "caption obeyed", "share", "higher",
@@ -127,13 +125,17 @@ def per_frame(video: NDArray[np.float32], truth: Source, world: Shapes) -> dict[
     off = np.where(seen, np.linalg.norm(position - path, axis=-1), np.nan)
     step = step_error(position, seen, speed, walls)
     turns = bounces(position, seen, speed, walls, _TOLERANCE * world.scale)
-    invented = _invented(reading, due)
+    invented = _invented(reading, due) + ((present & due.exists[:, None]).sum(-1) - world.shapes).clip(0)
+    lost = (shown & ~present).sum(-1).astype(float)
+    identity = known_mean(kept)
+    empty = ~due.exists.any(-1)  # only without truth and caption: a video that shows nothing has lost all
+    identity[empty], lost[empty] = 0, world.shapes
     return {
-        "identity": known_mean(kept),
+        "identity": identity,
         "position_error": known_mean(np.moveaxis(off, 1, -1)),
         "velocity_error": known_mean(np.moveaxis(step, 1, -1)),
         "lawful_bounces": known_mean(np.moveaxis(turns, 1, -1)),
-        "lost": (shown & ~present).sum(-1).astype(float),
+        "lost": lost,
         "invented": invented,
         "obedience": _obedience(kept, invented, _quick(position, seen, world), due),
     }
