@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from kiloframe.catalogue import Catalogue
     from kiloframe.results import Media, Result
 
-__all__ = ["counts", "fill", "moving_picture", "write_pages"]
+__all__ = ["counts", "fill", "moving_picture", "networks", "write_pages"]
 
 _PART = re.compile(r"<!-- kf:([a-z-]+)((?: [^\s>]+)*) -->")
 Part = str | Callable[..., str]
@@ -40,7 +40,7 @@ def write_pages(cat: Catalogue, results: _Results, root: Path, docs: Path, studi
             (docs / name).write_text(f'---\ndescription: "{description}"\n---\n\n{text}', "utf-8")
     ran = {**results, **(studies or {})}
     fixed: dict[str, Part] = {
-        "counts": counts(cat, results), "moving-picture": moving_picture(results, docs),
+        "counts": counts(cat, results), "moving-picture": moving_picture(results, docs), "networks": networks,
     }  # fmt: skip
     for file in written:
         where = f"docs/{file.as_posix()}"
@@ -87,6 +87,13 @@ def _deeper_lists(markdown: str) -> str:
             fenced = not fenced
         lines.append(f" {line}" if line.startswith("   ") and not fenced else line)
     return "\n".join(lines) + "\n"
+
+
+def networks() -> str:
+    """The feature networks behind the measures and the files that they need, as tables from the code's own list."""
+    from reproductions.measures.networks import markdown
+
+    return markdown()
 
 
 def counts(cat: Catalogue, results: _Results) -> str:

@@ -4,6 +4,7 @@ import dataclasses
 import io
 import os
 import pickle
+import re
 import sys
 import types
 import zipfile
@@ -72,8 +73,10 @@ def test_markdown_shows_every_network_file_and_hash():
     for n in NETWORKS.values():
         assert f"`{n.name}`" in text and n.title in text
         for file in (n.weights, *n.also):
-            assert f"`{file.file}`" in text and file.project in text and all(h in text for h in file.sha256)
-    assert text.count("ViT-B-32.pt") == 1  # one row for a file that two networks read
+            assert f"`{file.file}`" in text and file.project in text and all(h[:16] in text for h in file.sha256)
+    assert (
+        text.count("| `clip`, `clip_text` | `ViT-B-32.pt`, 354 MB") == text.count("ViT-B-32.pt") == 1
+    )  # one row for a file that two networks read
 
 
 def test_importing_the_package_imports_no_torch():
@@ -342,6 +345,14 @@ def test_efficientnet_comes_with_a_package_and_is_the_published_file():
     found = net.features(video)
     assert found.shape == (4, 1280) and (found >= 0).all()
     np.testing.assert_array_equal(net.features(video), found)
+
+
+def test_the_example_on_the_page_prints_what_the_page_says(root, capsys):
+    page = (root / "docs" / "feature-networks.md").read_text("utf-8")
+    (code,) = re.findall(r"^```python\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
+    exec(compile(code, "docs/feature-networks.md", "exec"), {})
+    said = [line.split("  # ")[1].split(": one row")[0] for line in code.splitlines() if "  # " in line]
+    assert capsys.readouterr().out.splitlines() == said
 
 
 def test_names_of_our_own_networks_are_resolved_late(monkeypatch):

@@ -112,7 +112,7 @@ _ALEXNET = WeightFile(
     project="https://download.pytorch.org/models/alexnet-owt-7be5be79.pth",
     megabytes=233,
     sha256=("7be5be79", "4df8aa71"),
-    hash_source="the first eight digits, in the publisher's file names (the same weights were published twice)",
+    hash_source="the first eight digits, in the publisher's file names (it was published under both)",
     licence="BSD-3-Clause (torchvision)",
     aliases=("alexnet-owt-4df8aa71.pth",),
 )
@@ -173,7 +173,7 @@ NETWORKS: dict[str, Network] = {
             measures=("FVD", "KVD"),
             kind="clips",
             dimension=400,
-            features="400 class logits, averaged over time, before the softmax",
+            features="class logits, averaged over time, before the softmax",
             input="8-bit; every frame to 224x224, bilinear, half-pixel centres, no antialiasing, shape not kept; "
             "2 x / 255 - 1; at least 9 frames",
             batch=2,
@@ -185,7 +185,7 @@ NETWORKS: dict[str, Network] = {
             measures=("FID",),
             kind="frames",
             dimension=2048,
-            features="pool3: the mean over positions of the last block's 2048 channels",
+            features="pool3: the mean over positions of the last block's channels",
             input="8-bit; every frame to 299x299, bilinear, half-pixel centres, no antialiasing, shape not kept; "
             "2 x / 255 - 1",
             batch=8,
@@ -197,7 +197,7 @@ NETWORKS: dict[str, Network] = {
             measures=("IS (video, C3D)",),
             kind="clips",
             dimension=101,
-            features="101 class probabilities",
+            features="class probabilities",
             input="8-bit; exactly 16 frames; 256 x / 255, blue first; every frame to 112x112, bilinear, corner on "
             "corner, no antialiasing, shape not kept; less the mean clip",
             batch=4,
@@ -247,7 +247,7 @@ NETWORKS: dict[str, Network] = {
             measures=("Frechet distance over EfficientNet-Lite0 frame features",),
             kind="frames",
             dimension=1280,
-            features="the mean over positions of the last 1280 channels",
+            features="the mean over positions of the last layer's channels",
             input="8-bit; every frame to 224x224, bilinear with antialiasing, shape not kept; (x - 127) / 128",
             batch=8,
             weights=_LITE0,
@@ -258,19 +258,22 @@ NETWORKS: dict[str, Network] = {
 
 
 def markdown() -> str:
-    """The networks and their files as two Markdown tables, for the docs page."""
-    lines = ["| Network | `load` | A number over it may be called | Features | Input |", "|---|---|---|---|---|"]
-    for n in NETWORKS.values():
-        size = (
-            "" if n.dimension is None else f"{n.dimension} per {'clip' if n.kind == 'clips' else n.kind.rstrip('s')}: "
-        )
-        lines.append(f"| {n.title} | `{n.name}` | {', '.join(n.measures)} | {size}{n.features} | {n.input} |")
-    lines += ["", "| File | Holds | Published by | Size | sha256 | Licence |", "|---|---|---|---|---|---|"]
-    files = dict.fromkeys(file for n in NETWORKS.values() for file in (n.weights, *n.also))
-    for f in files:
-        known = ", ".join(f"`{h}`" if len(h) == 64 else f"`{h}`..." for h in f.sha256)
-        size = "not stated" if f.megabytes is None else f"{f.megabytes:g} MB"
-        where = f"[{f.author}]({f.project})" + (f"; in the package {f.distribution}" if f.distribution else "")
-        check = f"{known}: {f.hash_source}" if known else f.hash_source
-        lines.append(f"| `{f.file}` | {f.holds} | {where} | {size} | {check} | {f.licence} |")
+    """Networks, their input rules and their files as three Markdown tables, for the docs page."""
+    nets = NETWORKS.values()
+    lines = ["| Network | Name for `load` | A number over it may be called | Features |", "|---|---|---|---|"]
+    for n in nets:
+        per = {"clips": "clip", "frames": "frame", "text": "caption"}[n.kind]
+        size = "" if n.dimension is None else f"{n.dimension} per {per}: "
+        lines.append(f"| {n.title} | `{n.name}` | {', '.join(n.measures)} | {size}{n.features} |")
+    lines += ["", "| Name | How pixels become its input |", "|---|---|"]
+    lines += [f"| `{n.name}` | {n.input} |" for n in nets]
+    lines += ["", "| Name | File | Published by | sha256 |", "|---|---|---|---|"]
+    for file in dict.fromkeys(file for n in nets for file in (n.weights, *n.also)):
+        users = ", ".join(f"`{n.name}`" for n in nets if file in (n.weights, *n.also))
+        size = "size not stated" if file.megabytes is None else f"{file.megabytes:g} MB"
+        where = f"[{file.author}]({file.project}). Licence: {file.licence}."
+        where += f" Also in {file.distribution}." if file.distribution else ""
+        known = " or ".join(f"`{start[:16]}`..." for start in file.sha256)
+        check = f"{known}: {file.hash_source}" if known else file.hash_source
+        lines.append(f"| {users} | `{file.file}`, {size}: {file.holds} | {where} | {check} |")
     return "\n".join(lines) + "\n"
