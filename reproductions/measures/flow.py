@@ -35,8 +35,8 @@ Range = tuple[float, float]
 def estimate_flow(video: Any, range: Range | None = None, method: Method = "ilk") -> NDArray[np.float64]:
     """Flow between consecutive frames (b, t - 1, h, w, 2), from the videos themselves, by scikit-image.
 
-    method: "ilk", Le Besnerais and Champagnat 2005; "tvl1", Zach, Pock and Bischof 2007, several times slower. Raises UserError as `check.clips`, for
-    fewer than 2 frames, and where scikit-image is not installed.
+    method: "ilk", Le Besnerais and Champagnat 2005; "tvl1", Zach, Pock and Bischof 2007, several times slower.
+    Raises UserError as `check.clips`, for fewer than 2 frames, and where scikit-image is not installed.
     """
     given = clips(video, "the video", range)
     grey = _grey(at_least_two(given.pixels), given.low, given.span)

@@ -29,7 +29,12 @@ _SIGMA, _K1, _K2 = 1.5, 0.01, 0.03
 _AT_ONCE = 1 << 20  # pixels turned to float64 at a time
 _FRAMES = "mean over frames, then over videos"
 
-Border = Literal["crop", "reflect"]
+Border = Literal["crop", "reflect", "mirror"]
+_BORDERS = {
+    "crop": "5-pixel border cropped",
+    "reflect": "border mirrored, edge pixel repeated",
+    "mirror": "border mirrored at the edge pixel",
+}
 Range = tuple[float, float]
 
 
@@ -178,7 +183,8 @@ def ssim_per_frame(
     (2 mx my + C1)(2 sxy + C2) / ((mx^2 + my^2 + C1)(sx^2 + sy^2 + C2)), C1 = (0.01 R)^2, C2 = (0.03 R)^2; the moments
     under a Gaussian window of 11 x 11 taps, sigma 1.5, in population form (the weights sum to 1). Each channel by
     itself, then the mean over positions and channels. border: "crop" leaves out the 5 pixels at the edge, where the
-    window would reach outside (as scikit-image does); "reflect" mirrors the frame there and keeps them.
+    window would reach outside (as scikit-image's value does); "reflect" mirrors the frame there, the edge pixel twice
+    (its full map), "mirror" the edge pixel once (torchmetrics), and both keep them.
     Shapes and range as `psnr_per_frame`. Raises UserError as `check.pair`, and for frames smaller than 11 pixels.
     """
     a, b = pair(real, fake, range)
@@ -188,8 +194,8 @@ def ssim_per_frame(
 def _ssim(a: Clips, b: Clips, border: Border) -> NDArray[np.float64]:
     from scipy.ndimage import correlate1d
 
-    if border not in ("crop", "reflect"):
-        raise UserError(f"a border is 'crop' or 'reflect', not {border!r}")
+    if border not in _BORDERS:
+        raise UserError(f"{border!r} is no border of SSIM; allowed: {', '.join(_BORDERS)}")
     height, width = a.pixels.shape[3:]
     if min(height, width) < SSIM_SIDE:
         raise UserError(
@@ -198,11 +204,12 @@ def _ssim(a: Clips, b: Clips, border: Border) -> NDArray[np.float64]:
     half = SSIM_SIDE // 2
     taps = np.exp(-0.5 * (np.arange(-half, half + 1) / _SIGMA) ** 2)
     taps /= taps.sum()
+    outside = "reflect" if border == "crop" else border
     inside = (..., slice(half, -half), slice(half, -half)) if border == "crop" else (...,)
 
     def window(image: NDArray[np.float64]) -> NDArray[np.float64]:
-        rows = correlate1d(image, taps, axis=-1, mode="reflect")
-        found: NDArray[np.float64] = correlate1d(rows, taps, axis=-2, mode="reflect")[inside]
+        rows = correlate1d(image, taps, axis=-1, mode=outside)
+        found: NDArray[np.float64] = correlate1d(rows, taps, axis=-2, mode=outside)[inside]
         return found
 
     c1, c2 = (_K1 * a.span) ** 2, (_K2 * a.span) ** 2
@@ -233,10 +240,10 @@ class SSIM(PerVideo):
         return ("range", self.range, "border", self.border)
 
     def _describe(self) -> Description:
-        border = "5-pixel border cropped" if self.border == "crop" else "border mirrored"
         return Description(
-            "SSIM", "", "higher", _FRAMES, window=f"Gaussian 11 x 11, sigma 1.5; {border}", covariance="population",
-            range=self._ends, extra=(("colour", "each channel, then their mean"), ("K1", _K1), ("K2", _K2)),
+            "SSIM", "", "higher", _FRAMES,
+            window=f"Gaussian 11 x 11, sigma 1.5; {_BORDERS[self.border]}", covariance="population", range=self._ends,
+            extra=(("colour", "each channel, then their mean"), ("K1", _K1), ("K2", _K2)),
         )  # fmt: skip
 
 
