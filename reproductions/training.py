@@ -19,7 +19,7 @@ import os
 import platform
 import shlex
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -32,17 +32,23 @@ import reproductions
 from kiloframe.errors import UserError
 from kiloframe.files import write_atomically
 from reproductions.contract import Reproduction, Stage, on_stop
+from reproductions.loaders.source import ClipSource, SourceRecord
 
-__all__ = ["PRESETS", "TrainingReport", "learning_rate", "train"]
+__all__ = ["PRESETS", "TrainingReport", "default_out", "learning_rate", "train"]
 
 PRESETS = ("smoke", "toy", "gpu")
 WARM_UP = 100
 CHECKPOINT_SECONDS = 60
 
+_Clips = Callable[[np.random.Generator, int], Tensor]
+
 
 @dataclasses.dataclass(frozen=True)
 class TrainingReport:
-    """How weights came to be; kept beside them as JSON. `loss` holds [step, loss] pairs, averaged over 20 steps."""
+    """How weights came to be; kept beside them as JSON. `loss` holds [step, loss] pairs, averaged over 20 steps.
+
+    source: the real video they were trained on, None for the method's world.
+    """
 
     slug: str
     variant: str | None
@@ -57,6 +63,7 @@ class TrainingReport:
     torch: str
     loss: list[tuple[int, float]]
     weights: str
+    source: SourceRecord | None = None
 
 
 def learning_rate(step: int, steps: int, peak: float) -> float:
@@ -68,7 +75,7 @@ def learning_rate(step: int, steps: int, peak: float) -> float:
 
 
 def train(
-    slug: str,
+    slug: str | type[Reproduction],
     *,
     preset: str = "toy",
     variant: str | None = None,
@@ -77,21 +84,25 @@ def train(
     restart: bool = False,
     out: str | Path | None = None,
     progress: bool = True,
+    source: ClipSource | None = None,
 ) -> TrainingReport:
     """Train a method and write its weights; continues an interrupted run unless `restart`.
 
+    slug: a method's, or the class itself of what is trained here without being one (the world network);
     preset: "smoke", "toy" or "gpu"; variant: a name from the method's Config.variants(), an ablation; steps: instead
-    of the preset's; out: weight file, default weights/<slug>[-<variant>].safetensors for toy, else below build/train/.
+    of the preset's; out: weight file, default weights/<slug>[-<variant>].safetensors for toy, else below build/train/;
+    source: real video to draw clips from in place of the method's world, as long and as large as the world's. What is
+    trained on it goes below build/train/ by default, and never into weights/.
     The report with the loss curve is written beside the weights as JSON. Ctrl-C and SIGTERM raise KeyboardInterrupt
     after a checkpoint; a second one does not wait for the step at hand.
     Raises UserError for an unknown method, preset or variant, a checkpoint that is damaged or of a run with other
-    settings, and when the loss stops being a number.
+    settings, a source that cannot be read or is too short, and when the loss stops being a number.
     """
     if preset not in PRESETS:
         raise UserError(f"there is no preset {preset!r}; allowed: {', '.join(PRESETS)}")
     if steps is not None and steps < 1:
         raise UserError(f"--steps must be at least 1, not {steps}")
-    kind = reproductions.method(slug)
+    kind = reproductions.method(slug) if isinstance(slug, str) else slug
     slug = kind.slug
     config = getattr(kind.Config, preset)()
     if variant is not None:
@@ -105,19 +116,22 @@ def train(
     device = "cuda" if preset == "gpu" and torch.cuda.is_available() else "cpu"
     model.to(device)
 
-    name = f"{slug}{f'-{variant}' if variant else ''}-{preset}-seed{seed}"
-    if out is None:
-        folder = reproductions.weights_path(slug).parent.parent / "build" / "train" / name
-    else:
-        folder = Path(out).parent / f".{Path(out).name}.train"
+    clips: _Clips = model.clips
+    drawn_from: SourceRecord | None = None
+    if source is not None:
+        clips, drawn_from = _real_clips(model, source)
+        if out is not None and Path(out).resolve().parent == reproductions.weights_path(slug).parent:
+            raise UserError(f"{Path(out).parent} keeps what is trained on the worlds; name another place for {out}")
+    folder = _folder(slug, variant, preset, seed, drawn_from) if out is None else _folder_beside(Path(out))
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UserError(f"{folder.parent} cannot be written ({error.strerror}); name another place") from None
-    target = Path(out) if out is not None else _default_target(slug, variant, preset, folder)
+    target = Path(out) if out is not None else default_out(slug, variant, preset, seed, drawn_from)
     total = steps if steps is not None else config.steps
-    key = json.dumps([slug, preset, variant, seed, total, dataclasses.asdict(config)])
-    run = _Run(model, folder, total, seed, device, key)
+    decides: list[Any] = [slug, preset, variant, seed, total, dataclasses.asdict(config)]
+    decides += [dataclasses.asdict(drawn_from)] if drawn_from is not None else []
+    run = _Run(model, clips, folder, total, seed, device, json.dumps(decides))
     if restart:
         run.file.unlink(missing_ok=True)
     run.resume()
@@ -134,25 +148,62 @@ def train(
         batch=config.batch,
         parameters=sum(p.numel() for p in model.parameters()),
         seconds=round(run.seconds, 1),
-        command=_command(slug, preset, variant, seed, steps, out),
+        command=_command(slug, preset, variant, seed, steps, out, source),
         machine=f"{platform.machine()}, {os.cpu_count()} CPU cores, {torch.get_num_threads()} threads, {device}",
         torch=torch.__version__,
         loss=_smooth(run.losses),
         weights=target.name,
+        source=drawn_from,
     )
     write_atomically(target.with_suffix(".json"), json.dumps(dataclasses.asdict(report), indent=1) + "\n")
     run.forget()
     return report
 
 
-def _default_target(slug: str, variant: str | None, preset: str, folder: Path) -> Path:
-    return reproductions.weights_path(slug, variant) if preset == "toy" else folder / f"{slug}.safetensors"
+def _real_clips(model: Reproduction, source: ClipSource) -> tuple[_Clips, SourceRecord]:
+    """Clips of real video as long and as large as the method's own. A first one is drawn, so that mistakes show now."""
+    _, frames, channels, height, width = model.clips(np.random.default_rng(0), 2).shape
+    if channels != 3 or height != width:
+        raise UserError(f"{model.slug} is trained on something else than square colour frames; it takes no real video")
+    opened = source.open(height)
+    opened.clips(np.random.default_rng(0), 1, frames)
+
+    def clips(rng: np.random.Generator, batch: int) -> Tensor:
+        return torch.from_numpy(opened.clips(rng, batch, frames))
+
+    return clips, source.record(opened)
 
 
-def _command(slug: str, preset: str, variant: str | None, seed: int, steps: int | None, out: str | Path | None) -> str:
+def _folder(slug: str, variant: str | None, preset: str, seed: int, source: SourceRecord | None) -> Path:
+    """Where a run keeps its checkpoint, and its weights when they are not kept weights: below build/train/."""
+    name = f"{slug}{f'-{variant}' if variant else ''}-{preset}-seed{seed}{f'-{source.label}' if source else ''}"
+    return reproductions.weights_path(slug).parent.parent / "build" / "train" / name
+
+
+def _folder_beside(out: Path) -> Path:
+    return out.parent / f".{out.name}.train"
+
+
+def default_out(slug: str, variant: str | None, preset: str, seed: int, source: SourceRecord | None = None) -> Path:
+    """Where weights go that are given no place: weights/ for what a world taught at toy scale, else build/train/."""
+    if preset == "toy" and source is None:
+        return reproductions.weights_path(slug, variant)
+    return _folder(slug, variant, preset, seed, source) / f"{slug}.safetensors"
+
+
+def _command(
+    slug: str,
+    preset: str,
+    variant: str | None,
+    seed: int,
+    steps: int | None,
+    out: str | Path | None,
+    source: ClipSource | None,
+) -> str:
     words = ["kiloframe", "train", slug, "--preset", preset, "--seed", str(seed)]
     words += ["--variant", variant] if variant else []
     words += ["--steps", str(steps)] if steps else []
+    words += source.words() if source is not None else []
     words += ["--out", str(out)] if out is not None else []
     return shlex.join(words)
 
@@ -160,8 +211,10 @@ def _command(slug: str, preset: str, variant: str | None, seed: int, steps: int 
 class _Run:
     """The state of one training run and its checkpoint file."""
 
-    def __init__(self, model: Reproduction, folder: Path, total: int, seed: int, device: str, key: str) -> None:
-        self.model, self.total, self.seed, self.device = model, total, seed, device
+    def __init__(
+        self, model: Reproduction, clips: _Clips, folder: Path, total: int, seed: int, device: str, key: str
+    ) -> None:
+        self.model, self.clips, self.total, self.seed, self.device = model, clips, total, seed, device
         self.key = key  # all that decides what the run computes; a checkpoint of another key is not taken up
         self.stop = False
         self.file = folder / "checkpoint.pt"
@@ -253,7 +306,7 @@ def _one_stage(run: _Run, config: Any, parts: tuple[Stage, ...], number: int, st
     spent = run.seconds
     while run.step < steps:
         k = run.step
-        clip = run.model.clips(np.random.default_rng([run.seed, number, k]), config.batch).to(run.device)
+        clip = run.clips(np.random.default_rng([run.seed, number, k]), config.batch).to(run.device)
         for part, optimizer in zip(parts, run.live, strict=True):
             for group in optimizer.param_groups:
                 group["lr"] = learning_rate(k, steps, config.learning_rate)

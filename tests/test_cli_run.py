@@ -118,7 +118,7 @@ def test_train_hands_everything_on(kf, handed):
     code, out, _ = kf("train", "fdm", *given)
     assert (code, out) == (0, "a.safetensors: 60,035 parameters, 2 steps in 13 s, loss 1.717\n")
     told = {"preset": "smoke", "variant": "x", "seed": 5, "steps": 2, "restart": True, "out": "a.safetensors"}
-    assert calls == [(("fdm",), told | {"progress": True})]
+    assert calls == [(("fdm",), told | {"progress": True, "source": None})]
 
 
 def test_an_interrupted_training_says_that_it_resumes(kf, handed):

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import click
 
 from kiloframe.commands.values import Name, Slug
+from kiloframe.errors import UserError
 
 
 @click.command("train", short_help="Train a reproduction.")
@@ -14,9 +17,21 @@ from kiloframe.commands.values import Name, Slug
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Initial weights and batches.")
 @click.option("--steps", type=click.IntRange(1), help="Instead of the preset's number of steps.")
 @click.option("--restart", is_flag=True, help="Forget an interrupted run instead of resuming it.")
+@click.option("--clips", type=click.Path(), metavar="PATH", help="Train on a video file or a folder of videos.")
+@click.option("--dataset", metavar="NAME=FOLDER", help="Train on a data set of the survey's Table 1, for example kth.")
+@click.option("--split", metavar="NAME", help="Of the data set; default: its training split.")
 @click.option("--out", type=click.Path(), metavar="FILE", help="The weight file; default: weights/SLUG.safetensors.")
 def command(
-    slug: str, preset: str, variant: str | None, seed: int, steps: int | None, restart: bool, out: str | None
+    slug: str,
+    preset: str,
+    variant: str | None,
+    seed: int,
+    steps: int | None,
+    restart: bool,
+    clips: str | None,
+    dataset: str | None,
+    split: str | None,
+    out: str | None,
 ) -> None:
     """Train a method and keep its weights, with the loss curve beside them as JSON. Needs a checkout.
 
@@ -27,20 +42,43 @@ def command(
       nohup kiloframe train fdm > train.log 2>&1 &
       tail -f train.log
 
+    With --clips or --dataset the clips come from real video, at 10 frames a second, instead of the method's world.
+    Those weights go below build/train/ (or to --out) and never replace the ones in weights/.
+
     \b
     Examples:
       kiloframe train fdm
       kiloframe train fdm --preset smoke
       kiloframe train fdm --seed 1 --out build/fdm-seed1.safetensors
+      kiloframe train fdm --preset smoke --clips holiday.mp4
+      kiloframe train fdm --dataset ucf_101=/data/ucf101
     """
     from kiloframe import execute
 
     execute.checkout()
-    from reproductions.training import train
+    if clips is not None and dataset is not None:
+        raise UserError("--clips and --dataset cannot both say where the clips come from; leave one away")
+    if split is not None and dataset is None:
+        raise UserError("--split is of a data set; say which with --dataset NAME=FOLDER, or leave it away")
+    from reproductions.loaders.source import ClipSource
+    from reproductions.training import default_out, train
 
+    source = None
+    if dataset is not None:
+        source = ClipSource.from_option(dataset, split)
+    elif clips is not None:
+        source = ClipSource(Path(clips))
     try:
         report = train(
-            slug, preset=preset, variant=variant, seed=seed, steps=steps, restart=restart, out=out, progress=True
+            slug,
+            preset=preset,
+            variant=variant,
+            seed=seed,
+            steps=steps,
+            restart=restart,
+            out=out,
+            progress=True,
+            source=source,
         )
     except KeyboardInterrupt:
         raise execute.Interrupted("interrupted; the same command takes the training up where it stopped") from None
@@ -48,3 +86,6 @@ def command(
     click.echo(
         f"{report.weights}: {report.parameters:,} parameters, {report.steps} steps in {report.seconds:.0f} s{loss}"
     )
+    if report.source is not None:
+        kept = out or default_out(report.slug, report.variant, report.preset, report.seed, report.source)
+        click.echo(f"trained on {report.source.name}; the weights are in {kept}, and weights/ is as it was")

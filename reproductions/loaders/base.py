@@ -11,7 +11,7 @@ import dataclasses
 import math
 from abc import ABC, abstractmethod
 from collections import Counter, OrderedDict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Generic, NamedTuple, TypeVar
@@ -36,7 +36,7 @@ CACHE_BYTES = 256 * 2**20
 """Small frames that a data set keeps in memory, so that training does not decode the same file again and again."""
 
 _ROUNDING = 1e-3  # seconds
-_PATIENCE = 100  # clips in a row that turn out damaged
+_PATIENCE = 100  # damaged clips before a batch is given up
 
 Truth = TypeVar("Truth")
 
@@ -161,9 +161,12 @@ class Dataset(ABC, Generic[Truth]):
         """The file (or folder of frames) that an item comes from."""
         return self._items[self._checked(index)].path
 
-    def paths(self) -> list[Path]:
-        """Every file that the items come from, each once, sorted."""
-        return sorted({item.path for item in self._items})
+    def contents(self) -> Iterator[str]:
+        """What clips are drawn from, for a fingerprint: a line per item with its file, frames and the file's bytes."""
+        for item in self._items:
+            files = sorted(item.path.iterdir()) if item.path.is_dir() else [item.path]
+            size = sum(file.stat().st_size for file in files)
+            yield f"{self.within(item.path)} {item.first} {item.last} {item.fps} {item.place} {size}"
 
     def truth(self, index: int) -> Truth:
         """What the data set says of an item."""
