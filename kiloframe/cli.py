@@ -35,6 +35,7 @@ COMMANDS = {
     "run": "run",
     "status": "status",
     "world": "world",
+    "measure": "measure",
     "train": "train",
     "generate": "generate",
     "site": "site",
