@@ -22,7 +22,8 @@ _PAGES = (
     ("methods", "Methods", "The reproductions themselves, one file per method.", ("reproductions.methods.*",)),
     ("parts", "Parts", "What methods share: attention, U-Nets, samplers, schedules.", ("reproductions.parts.*",)),
     ("worlds", "Worlds", "Endless, seeded video with exact truth for every frame.", ("reproductions.worlds.*",)),
-    ("measures", "Measures", "The survey's, and those that a known world makes exact.", ("reproductions.measures.*",)),
+    ("measures", "Measures", "The survey's, and those that a known world makes exact.",
+     ("reproductions.measures.*", "reproductions.measures.networks", "reproductions.measures.networks.*")),
 )  # fmt: skip
 
 
