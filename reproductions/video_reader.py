@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Any, NamedTuple, Self
@@ -20,7 +20,7 @@ __all__ = ["CHUNK_BYTES", "Video", "VideoReader", "clips", "read_video"]
 CHUNK_BYTES = 32 << 20
 """A chunk holds at most 64 frames, and no more than fill this many bytes."""
 
-_EARLY = 1e-3  # seconds; files round their times, WebM and Matroska to whole milliseconds
+_EARLY = 1000  # microseconds; files round their times, WebM and Matroska to whole milliseconds
 
 
 class Video(NamedTuple):
@@ -121,8 +121,10 @@ class VideoReader:
         """
         if self._count is None:
             times = self._times()
-            if times is not None:
-                self._count = len(times) if self._wanted_fps is None else _outputs(times[-1] + self._gap, self.fps)
+            if times is not None and self._wanted_fps is None:
+                self._count = len(times)
+            elif times is not None:
+                self._count = _outputs(int(times[-1]) + _microseconds(self._gap), self.fps)
         return self._count
 
     @property
@@ -238,28 +240,28 @@ class VideoReader:
                 count += 1
                 yield shown
         else:
-            origin, time, held = 0.0, 0.0, None
+            origin, time, held = 0.0, 0, None
             for shown in self._used():
                 if held is None:
                     origin = shown.time
-                time = shown.time - origin
+                time = _microseconds(shown.time - origin)
                 while held is not None and _due(count, self.fps) < time:
                     count += 1
                     yield held
                 held = shown
-            while held is not None and (count == 0 or _due(count, self.fps) < time + self._gap):
+            while held is not None and (count == 0 or _due(count, self.fps) < time + _microseconds(self._gap)):
                 count += 1
                 yield held
         self._count = count
 
-    def _times(self) -> NDArray[np.float64] | None:
-        """Seconds of each used frame after the first of them, if known without decoding."""
+    def _times(self) -> NDArray[np.int64] | None:
+        """Microseconds of each used frame after the first of them, if known without decoding."""
         times = self._source.times()
         if times is None:
             return None
         self._reaches(len(times))
         used = times[self._start : self._stop]
-        return used - used[0]
+        return np.rint((used - used[0]) * 1e6).astype(np.int64)
 
     def _pick(self, wanted: NDArray[np.int64]) -> list[NDArray[np.uint8]]:
         """The frames of the result of these numbers, which increase."""
@@ -326,14 +328,19 @@ def _cut(reader: VideoReader, frames: int, stride: int) -> Iterator[NDArray[np.f
                 yield np.stack(held)
 
 
-def _due(number: int, fps: float) -> float:
-    """Seconds until which a frame of the file may begin and still be shown as frame `number` at `fps`."""
-    return number / fps + _EARLY
+def _microseconds(seconds: float) -> int:
+    """A time as a whole number, so that all comparisons of times are exact."""
+    return round(seconds * 1e6)
 
 
-def _outputs(end: float, fps: float) -> int:
-    """How many frames at `fps` begin before `end` seconds, at least 1."""
-    count = max(1, int((end - _EARLY) * fps))
+def _due(number: int, fps: float) -> int:
+    """Microseconds until which a frame of the file may begin and still be shown as frame `number` at `fps`."""
+    return _microseconds(number / fps) + _EARLY
+
+
+def _outputs(end: int, fps: float) -> int:
+    """How many frames at `fps` begin before `end` microseconds, at least 1."""
+    count = max(1, int((end - _EARLY) * fps / 1e6))
     while _due(count, fps) < end:
         count += 1
     while count > 1 and _due(count - 1, fps) >= end:
@@ -341,7 +348,7 @@ def _outputs(end: float, fps: float) -> int:
     return count
 
 
-def _sources(wanted: Sequence[int] | NDArray[np.int64], times: NDArray[np.float64], fps: float) -> NDArray[np.int64]:
+def _sources(wanted: NDArray[np.int64], times: NDArray[np.int64], fps: float) -> NDArray[np.int64]:
     """For each frame at `fps` the frame of the file that it shows: the last that begins by then."""
     due = np.array([_due(int(number), fps) for number in wanted])
     return np.searchsorted(times, due, "right") - 1

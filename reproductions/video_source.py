@@ -105,9 +105,14 @@ def open_source(path: str | Path) -> Source:
     try:
         with path.open("rb") as file:
             head = file.read(12)
+            file.seek(-min(64, path.stat().st_size), 2)
+            tail = file.read()
     except OSError as error:
         raise UserError(f"{path} cannot be read ({error.strerror})") from None
-    if head[:6] in (b"GIF87a", b"GIF89a") or (head[:4] == b"RIFF" and head[8:] == b"WEBP"):
+    gif = head[:6] in (b"GIF87a", b"GIF89a")
+    if gif and not tail.rstrip(b"\0").endswith(b";"):  # Pillow would give the whole frames and say nothing
+        raise UserError(f"the video {path} is cut short: the mark at the end of a GIF is missing")
+    if gif or (head[:4] == b"RIFF" and head[8:] == b"WEBP"):
         return _Pictures(path)
     return _Container(path)
 
@@ -134,9 +139,11 @@ class _Container(Source):
             rate = stream.average_rate or stream.guessed_rate
             self.fps = float(rate) if rate else DEFAULT_FPS
             self._base = float(stream.time_base)
-            self.declared = min(stream.frames, len(stream.index_entries) or stream.frames)
+            self.declared, self._listed = stream.frames, len(stream.index_entries)
             aspect = stream.sample_aspect_ratio
             self._named = (container.format.name, stream.codec_context.name)
+            if self._named[0] in _INDEXED_CONTAINERS and self._listed:  # an edit list may leave frames out
+                self.declared = min(self.declared, self._listed)
             self._alone = len(container.streams) == 1 and container.duration
             self._seconds = (container.duration or 0) / 1e6
             first = next(self._decoded(container, stream), None)
@@ -182,7 +189,9 @@ class _Container(Source):
                 end = ((frame.pts or 0) + (frame.duration or 0)) * self._base
                 yield self._shown(count, time, frame)
                 count += 1
-        if packets["read"] < self.declared:
+        # The header of an AVI often states a wrong number; its index, which stands at the end, proves the file whole.
+        indexed = self._named[0] == "avi" and self._listed > 1 and packets["read"] <= self._listed
+        if packets["read"] < self.declared and not indexed:
             raise UserError(f"the video {self.path} is cut short: {count} of {self.declared} frames can be read")
         # These declare no count, but the time at which their last frame ends (or another stream's, where there is one).
         if self._named[0] == "matroska,webm" and self._alone and end + 3 / self.fps < self._seconds - 0.1:
