@@ -21,7 +21,7 @@ from reproductions.measures.motion import FIRST, Walls, bounces, known_mean, nea
 from reproductions.measures.shapes_reader import CLEAR, Reading, read_shapes
 from reproductions.worlds.shapes import AXIS_SPEEDS, COLOURS, KINDS, RADII, SPEEDS, Shapes, Truth, parse
 
-__all__ = ["QUANTITIES", "Source", "per_frame"]
+__all__ = ["QUANTITIES", "Source", "judge", "per_frame"]
 
 _TOLERANCE = 0.3  # units by which a turn at a wall may miss it
 _PACE = float(SPEEDS[0, 1] + SPEEDS[1, 0]) / 2  # between the slow and the quick shapes, units per frame
@@ -62,13 +62,13 @@ QUANTITIES = (
     Quantity(
         "lost", "shapes lost", "shapes", "lower",
         "How many shapes that are due in a frame are not seen in their colour; a covered shape is not due: by the "
-        "truth, or, without it, where another shape lies over the place at which it was seen last and next; "
-        "a video that never shows a shape of its own has lost all.",
+        "truth, or, without it, where another of the video's shapes lies over the place at which it was seen last and "
+        "next; a video that never shows a shape of its own has lost all.",
     ),
     Quantity(
         "invented", "shapes invented", "shapes", "lower",
-        "How many shapes are seen in a colour that no shape of the video has, as a second one of their colour, or beyond the "
-        "number that the world has; noise and smears are not shapes and do not count.",
+        "How many shapes are seen in a colour that no shape of the video has, as a second one of their colour, or "
+        "beyond the number that the world has; noise and smears are not shapes and do not count.",
     ),
     Quantity(
         "obedience", "caption obeyed", "share", "higher",
@@ -106,7 +106,11 @@ def per_frame(video: NDArray[np.float32], truth: Source, world: Shapes) -> dict[
         raise UserError(
             f"videos of this shapes world are (b, t, 3, {world.size}, {world.size}), not {tuple(video.shape)}"
         )
-    reading = read_shapes(video)
+    return judge(read_shapes(video), truth, world)
+
+
+def judge(reading: Reading, truth: Source, world: Shapes) -> dict[str, Floats]:
+    """As `per_frame`, of what was read before from (b, t) frames."""
     due = _from_video(reading, world) if truth is None else _told(truth, reading)
     present, sight, kind, large = (
         _of(v, due.colour) for v in (reading.present, reading.sight, reading.kind, reading.large)
@@ -175,7 +179,7 @@ def _from_video(reading: Reading, world: Shapes) -> _Due:
     early = reading.present[:, :first].sum(1) * 2 >= first
     # A shape that was covered at first comes out from behind another.
     every = np.arange(len(COLOURS))
-    emerging = reading.present & _overlapping(reading, reading.position, reading.large, every, world)
+    emerging = reading.present & _overlapping(reading, reading.present, reading.position, reading.large, every, world)
     since = reading.present.argmax(1)
     emerged = reading.present.any(1) & np.take_along_axis(emerging, since[:, None], 1)[:, 0]
     # Each as what it is read most often in its first clear views
@@ -204,8 +208,8 @@ def _speeds(world: Shapes) -> tuple[float, float]:
 def _uncovered(reading: Reading, due: _Due, present: Mask, world: Shapes) -> Mask:
     """Per frame and shape (b, t, n): seen, or not where another shape can have covered it.
 
-    A missing shape is taken to be on the line between where it was seen last and next; another shape may cover it when
-    their boxes overlap there.
+    A missing shape is taken to be on the line between where it was seen last and next; another shape of the video may
+    cover it when their boxes overlap there.
     """
     b, t, n = present.shape
     position = _of(reading.position, due.colour)
@@ -214,37 +218,45 @@ def _uncovered(reading: Reading, due: _Due, present: Mask, world: Shapes) -> Mas
         frames = np.flatnonzero(present[row, :, shape])
         for axis in range(2):
             place[row, :, shape, axis] = np.interp(np.arange(t), frames, position[row, frames, shape, axis])
-    covered = _overlapping(reading, place, due.large[:, None], due.colour[:, None], world)
+    own = reading.present & _own(due)[:, None]
+    covered = _overlapping(reading, own, place, due.large[:, None], due.colour[:, None], world)
     return (present | ~covered) & (np.arange(t)[:, None] >= due.since[:, None])
 
 
-def _overlapping(reading: Reading, place: Floats, large: Mask, colour: Ints, world: Shapes) -> Mask:
-    """Does the box of a shape at `place` (b, t, n, 2) meet that of one read in another colour? (b, t, n)."""
+def _overlapping(reading: Reading, among: Mask, place: Floats, large: Mask, colour: Ints, world: Shapes) -> Mask:
+    """Does the box of a shape at `place` (b, t, n, 2) meet that of `among`, read in another colour? (b, t, n)."""
     radius = RADII * world.scale
     reach = radius[reading.large.astype(np.int64)][:, :, None] + radius[large.astype(np.int64)][..., None]
     apart = np.abs(place[:, :, :, None] - reading.position[:, :, None]).max(-1)  # (b, t, n, colours)
-    other = reading.present[:, :, None] & (np.arange(len(COLOURS)) != colour[..., None])
+    other = among[:, :, None] & (np.arange(len(COLOURS)) != colour[..., None])
     return (other & (apart < reach)).any(-1)
 
 
+def _own(due: _Due) -> Mask:
+    """The colours of the video's shapes: (b, colours)."""
+    own: Mask = ((due.colour[..., None] == np.arange(len(COLOURS))) & due.exists[..., None]).any(1)
+    return own
+
+
 def _invented(reading: Reading, due: _Due) -> Floats:
-    own = ((due.colour[..., None] == np.arange(len(COLOURS))) & due.exists[..., None]).any(1)  # (b, colours)
-    strange = reading.present & (reading.sight >= _INVENTED) & ~own[:, None]
+    strange = reading.present & (reading.sight >= _INVENTED) & ~_own(due)[:, None]
     return (strange.sum(-1) + reading.twin.sum(-1)).astype(float)
 
 
 def _quick(position: Floats, seen: Mask, world: Shapes) -> Floats:
     """Per shape and frame (b, n, t): 1 for a quick, 0 for a slow one, NaN where fewer than 3 steps around are seen."""
+    frames = seen.shape[-1]
+    if frames < 2:
+        return np.full(seen.shape, np.nan)
     step = np.abs(np.diff(position, axis=-2))
     step[~(seen[..., 1:] & seen[..., :-1])] = np.nan
-    around = np.full((*step.shape[:-2], step.shape[-2] + _WINDOW, 2), np.nan)
-    around[..., _WINDOW // 2 : _WINDOW // 2 + step.shape[-2], :] = step
-    windows = np.lib.stride_tricks.sliding_window_view(around, _WINDOW, -2)  # (b, n, t, 2, window)
-    known = np.isfinite(windows).sum(-1)
-    middle = np.sort(windows, -1)  # NaN last
-    median = np.take_along_axis(middle, (np.maximum(known - 1, 0) // 2)[..., None], -1)[..., 0]
+    windows = np.lib.stride_tricks.sliding_window_view(step, min(_WINDOW, frames - 1), -2)  # (b, n, windows, 2, steps)
+    around = (np.arange(frames) - 1 - _WINDOW // 2).clip(0, windows.shape[-3] - 1)
+    ordered = np.sort(windows[..., around, :, :], -1)  # NaN last
+    known = np.isfinite(ordered).sum(-1)
+    median = np.take_along_axis(ordered, (np.maximum(known - 1, 0) // 2)[..., None], -1)[..., 0]
     pace = np.linalg.norm(median, axis=-1)
-    return np.where((known >= 3).all(-1), (pace >= _PACE * world.scale).astype(float), np.nan)
+    return np.where((known >= _WINDOW // 2 + 1).all(-1), (pace >= _PACE * world.scale).astype(float), np.nan)
 
 
 def _obedience(kept: Floats, invented: Floats, quick: Floats, due: _Due) -> Floats:

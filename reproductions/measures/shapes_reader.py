@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 from functools import lru_cache
 from itertools import pairwise
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,7 +30,9 @@ _CONCEIVABLE = 0.25  # below this share in sight nothing is thought of
 _STRENGTH = 0.5  # a shape that covers what it covers to less than this is a shadow, not a shape
 _DARK = 0.12  # a pixel this near to the background is background
 _SHADE = 0.15, 0.25  # how far a pixel may lie from the shades of a colour: at least, and relative to its brightness
-_TIE = 0.02
+_TIE = 0.02  # matches nearer than this are equally good
+_MUCH, _WELL = 0.4, 0.9  # share of its colour and match from which on a piece is a shape
+_PIECE = 0.2  # pixels covered to this extent hold a piece together
 _MASS = 4.0  # pixels of one colour, at 16x16, below which it is not looked at
 _CHUNK = 256
 _CANDIDATES = 4
@@ -121,7 +123,7 @@ def _read(frames: Floats) -> Reading:
     for at in range(0, len(frame), _CHUNK):
         f, c = frame[at : at + _CHUNK], colour[at : at + _CHUNK]
         masks = _Masks(cover[f, c], free[f, c])
-        best = _fit(masks)
+        best = _fit_pieces(masks)
         match[f, c], sight[f, c], kind[f, c], large[f, c], position[f, c] = best
         twin[f, c] = (best.match >= VISIBLE) & _another(masks, best)
     return Reading(match >= VISIBLE, match, sight, kind, large, position, twin)
@@ -144,6 +146,38 @@ def _separate(frames: Floats) -> tuple[Floats, Floats]:
     all_cover = np.where(pure, cover.sum(1), np.where(lit, 1, 0))[:, None]
     free = 1 - (all_cover - cover).clip(0, 1)
     return cover.astype(np.float32), free.astype(np.float32)
+
+
+def _fit_pieces(masks: _Masks) -> _Best:
+    """As `_fit`, and where nothing matches all that a colour covers, the best for its largest connected piece."""
+    from scipy.ndimage import label
+
+    best = _fit(masks)
+    rows = np.flatnonzero(best.match < VISIBLE)
+    if len(rows):
+        within = np.zeros((3, 3, 3), bool)
+        within[1] = True  # neighbours in the same frame only
+        image = masks.cover[rows].reshape(-1, UNIT, UNIT)
+        pieces, count = label(image > _PIECE, within)
+        size = np.bincount(pieces.ravel(), image.ravel(), count + 1)
+        size[0] = 0
+        size = size[pieces].reshape(len(rows), -1)
+        largest = _spread(((size > 0) & (size == size.max(1, keepdims=True))).reshape(image.shape))
+        piece = masks.cover[rows] * largest
+        again = _fit(_Masks(piece, masks.free[rows]))
+        # Among specks of noise some look like something: a piece has to hold much of the colour and to match well.
+        sound = (piece.sum(1) >= _MUCH * masks.cover[rows].sum(1)) & (again.match >= _WELL)
+        for old, new in zip(best, again, strict=True):
+            old[rows[sound]] = new[sound]
+    return best
+
+
+def _spread(image: NDArray[Any]) -> NDArray[np.bool_]:
+    """What is not 0, and the pixels around it: (n, 16, 16) to (n, 256)."""
+    from scipy.ndimage import maximum_filter
+
+    wider: NDArray[np.bool_] = (maximum_filter(image, (1, 3, 3)) > 0).reshape(len(image), -1)
+    return wider
 
 
 def _fit(masks: _Masks) -> _Best:
@@ -197,10 +231,8 @@ def _move(
 
 def _another(masks: _Masks, best: _Best) -> NDArray[np.bool_]:
     """Is there a second shape of the same colour, away from the best one?"""
-    from scipy.ndimage import maximum_filter
-
     here = coverage(best.kind, best.large, best.position, UNIT)
-    beyond = (maximum_filter(here, (1, 3, 3)) == 0).reshape(len(here), -1)
+    beyond = ~_spread(here)
     left = masks.cover * beyond
     found = np.zeros(len(here), bool)
     rows = np.flatnonzero(left.sum(1) >= 2 * _MASS)

@@ -56,7 +56,7 @@ _IN_SIGHT = 0.6
 _STREAMS = 10  # streams per shape: kind, size, pace, speed, angle, start (y, x)
 _COLOUR_STREAM = 60
 _CHUNK = 1 << 16  # pixels drawn at once: what fits a processor's cache
-_SEARCH = 1 << 16
+_SEARCH = 1 << 14  # seeds looked at at once: what fits a processor's cache
 
 
 @dataclass(frozen=True)
@@ -145,8 +145,8 @@ class Shapes(World[Truth]):
 
     Example:
         >>> world = Shapes(shapes=2)
-        >>> world.clip(seed=3, start=0, frames=8).truth.captions()[()]
-        'a large yellow star moving slowly and a small red ring moving slowly.'
+        >>> print(world.clip(seed=3, start=0, frames=8).truth.captions())
+        a small green star moving quickly and a large red circle moving slowly.
     """
 
     name = "shapes"
@@ -163,8 +163,8 @@ class Shapes(World[Truth]):
         """The first `count` seeds from `start` on whose videos have just this caption: (count,).
 
         They differ in where the shapes start, where they head and, within the pace, how fast they are. Found by
-        search, in less than a second for 64 seeds of two shapes. Raises UserError for a caption outside the grammar
-        or of another number of shapes.
+        search: 64 seeds of two shapes take a fraction of a second, of three a few seconds. Raises UserError for a
+        caption outside the grammar or of another number of shapes.
         """
         wanted = parse(caption)
         if len(wanted) != self.shapes:
