@@ -149,7 +149,12 @@ class Footage:
         if span not in self._kept and span not in self._long:
             self._load(span)
         if span in self._long:
-            return to_floats(self._long[span].clip(start, frames))
+            try:
+                return to_floats(self._long[span].clip(start, frames))
+            except UserError as error:
+                self._skip(span, str(error))
+        if span in self._skipped:  # it could be read once, and now it cannot
+            raise UserError(self._skipped[span].reason)
         self._kept.move_to_end(span)
         return to_floats(self._kept[span][start : start + frames])
 
@@ -174,7 +179,12 @@ class Footage:
                     raise UserError(f"no video has {frames} frames; {self.summary()}")
                 continue
             start = int(rng.integers(length - frames + 1))
-            videos.append(self.clip(span, start, frames))
+            try:
+                videos.append(self.clip(span, start, frames))
+            except UserError:
+                if span in self._skipped:
+                    continue
+                raise
             spans.append(span)
             starts.append(start)
         return Drawn(np.stack(videos), np.array(spans), np.array(starts))
@@ -196,9 +206,12 @@ class Footage:
                     parts.clear()  # too long to keep; only the count is still of interest
             if count < self.frames:
                 raise UserError(f"{path} has {count} frames as read here, fewer than {self.frames}")
+            if count != self._lengths.get(span, count):
+                raise UserError(
+                    f"{path} was changed on the way: it had {self._lengths[span]} frames and now has {count}"
+                )
         except UserError as error:
-            self._skipped[span] = Skipped(path, str(error))
-            self._lengths.pop(span, None)
+            self._skip(span, str(error))
             return
         self._lengths[span] = count
         if count * chunk[0].nbytes > self.memory:
@@ -208,6 +221,11 @@ class Footage:
         self._bytes += self._kept[span].nbytes
         while self._bytes > self.memory:
             self._bytes -= self._kept.popitem(last=False)[1].nbytes
+
+    def _skip(self, span: int, reason: str) -> None:
+        self._skipped[span] = Skipped(self.spans[span].path, reason)
+        self._lengths.pop(span, None)
+        self._long.pop(span, None)
 
     def _reasons(self, most: int = 3) -> str:
         reasons = [skipped.reason for skipped in self.skipped]

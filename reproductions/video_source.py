@@ -167,6 +167,8 @@ class _Container(Source):
                 if not streams:
                     kinds = sorted({s.type for s in container.streams if s.type != "video"})
                     raise UserError(f"{self.path} holds no video, only {', '.join(kinds) or 'a still picture'}")
+                if streams[0].codec_context is None:
+                    raise UserError(f"{self.path} holds video of a kind that cannot be decoded here, or is damaged")
                 yield container, streams[0]
         except (av.error.FFmpegError, EOFError) as error:
             reason = getattr(error, "strerror", None) or type(error).__name__
