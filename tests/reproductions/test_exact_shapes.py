@@ -16,7 +16,7 @@ from reproductions.worlds.base import EVALUATION_SEEDS, Clip
 from reproductions.worlds.shapes import BACKGROUND, COLOURS, KINDS, PALETTE, RADII, Shapes, Truth, coverage
 
 SEEDS = EVALUATION_SEEDS + 500 + np.arange(8)
-FRAMES = 40
+FRAMES = 32
 
 
 @pytest.fixture(scope="module", params=[1, 2])
