@@ -18,11 +18,11 @@ from numpy.typing import NDArray
 from kiloframe.errors import UserError
 from kiloframe.words import refuse
 from reproductions.worlds.base import EVALUATION_SEEDS, FPS, Clip, World, uniform
-from reproductions.worlds.rooms_cast import cast
+from reproductions.worlds.rooms_cast import PILLAR, cast
 from reproductions.worlds.rooms_map import EYE, PILLAR_RADIUS, SIDE, SOLID, House, Walk, house_and_walk
 from reproductions.worlds.rooms_paint import paint
 
-__all__ = ["CEILING", "EVALUATION_SEEDS", "FLOOR", "FPS", "Clip", "Rooms", "Truth"]
+__all__ = ["CEILING", "EVALUATION_SEEDS", "FLOOR", "FPS", "PILLAR", "Clip", "Rooms", "Truth"]
 
 FIELD_OF_VIEW = 76.0
 """Degrees, across as well as up and down."""
@@ -91,6 +91,12 @@ class Rooms(World[Truth]):
         """All that stands in the houses of seeds (...). It depends on `loop` and `walk`, not on `size`."""
         return self._plan(np.asarray(seeds).astype(np.uint64))[0]
 
+    def place(self, seeds: Any, indices: Any) -> NDArray[np.int64]:
+        """Which frame of the loop, 0 to loop - 1, the frames (..., t) of seeds (...) are: `Truth.place`."""
+        phase = (uniform(np.asarray(seeds).astype(np.uint64), 22) * self.loop).astype(np.int64)
+        place: NDArray[np.int64] = (np.asarray(indices, dtype=np.int64) + phase[..., None]) % self.loop
+        return place
+
     def poses(self, seeds: Any, indices: Any) -> NDArray[np.float64]:
         """The camera's own poses, (..., t, 4, 4), for seeds (...) and frames (..., t), without drawing anything."""
         seeds = np.asarray(seeds).astype(np.uint64)
@@ -105,17 +111,19 @@ class Rooms(World[Truth]):
         poses, house = self._given(poses, seeds)
         return self._draw(house, poses, depth=False)[0]
 
+    def depths(self, poses: Any, seeds: Any) -> NDArray[np.float32]:
+        """How far away the centre of each pixel is along the camera's z axis, (..., t, h, w). Errors as `render`."""
+        poses, house = self._given(poses, np.asarray(seeds).astype(np.uint64))
+        return np.minimum(self._centres(house, poses)[1], self._horizon()[:, None])
+
     def surfaces(self, poses: Any, seeds: Any) -> NDArray[np.int64]:
-        """What each pixel's centre shows, (..., t, h, w): 0 to 8 the wall of that room, DOORWAY (9) the inside of a
-        doorway, PILLAR (10), FLOOR (11), CEILING (12). Options and errors as `render`.
+        """What the centre of each pixel shows, (..., t, h, w): 0 to 8 the wall of that room (with what hangs there),
+        9 the inside of a doorway, PILLAR (10), FLOOR (11), CEILING (12). Errors as `render`.
         """
-        seeds = np.asarray(seeds).astype(np.uint64)
-        poses, house = self._given(poses, seeds)
-        rays = cast(house.flat(), *_frames(poses), self._across(1), self.focal)
-        code = rays.surface.reshape(*poses.shape[:-2], 1, self.size)
-        y = self._down()[:, None]
-        wall = np.abs(y) * rays.depth.reshape(code.shape) < EYE
-        return np.where(wall, code, np.where(y > 0, FLOOR, CEILING)).astype(np.int64)
+        poses, house = self._given(poses, np.asarray(seeds).astype(np.uint64))
+        surface, depth = self._centres(house, poses)
+        below = np.where(self._down() > 0, FLOOR, CEILING)[:, None]
+        return np.where(depth < self._horizon()[:, None], surface, below)
 
     def _render(self, seeds: NDArray[np.uint64], t: NDArray[np.int64]) -> Clip[Truth]:
         seeds = np.broadcast_to(seeds, t.shape[:-1])
@@ -131,7 +139,7 @@ class Rooms(World[Truth]):
             np.broadcast_to(self.intrinsics, (*t.shape, 3, 3)),
             depth,
             room.astype(np.int64),
-            self._place(seeds, t),
+            self.place(seeds, t),
             np.where(t >= self.loop, t - self.loop, -1),
             grid,
         )
@@ -142,12 +150,8 @@ class Rooms(World[Truth]):
         rooms = max(4, -(-self.loop // 32)), max(4, min(8, self.loop // 16))
         return house_and_walk(seeds, rooms, min(3, self.loop // 40) if self.walk == "back" else 0)
 
-    def _place(self, seeds: NDArray[np.uint64], t: NDArray[np.int64]) -> NDArray[np.int64]:
-        phase = (uniform(seeds, 22) * self.loop).astype(np.int64)
-        return (t + phase[..., None]) % self.loop
-
     def _pose(self, seeds: NDArray[np.uint64], walk: Walk, t: NDArray[np.int64]) -> NDArray[np.float64]:
-        position, heading = walk.pose(self._place(seeds, t) / self.loop)
+        position, heading = walk.pose(self.place(seeds, t) / self.loop)
         forward = np.stack([np.cos(heading), np.sin(heading)], -1)
         pose = np.zeros((*t.shape, 4, 4))
         pose[..., 0, 0], pose[..., 1, 0] = forward[..., 1], -forward[..., 0]  # right
@@ -166,6 +170,16 @@ class Rooms(World[Truth]):
         """Tangents of the rows' centres, downwards: (h,)."""
         return (np.arange(self.size) + 0.5 - self.size / 2) / self.focal
 
+    def _horizon(self) -> NDArray[np.float32]:
+        """Depth of floor and ceiling in each row, (h,)."""
+        return (EYE / np.maximum(np.abs(self._down()), 1e-6)).astype(np.float32)
+
+    def _centres(self, house: House, poses: NDArray[np.float64]) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+        """What stands above the floor in each column, and its depth: (..., t, 1, w)."""
+        rays = cast(house.flat(), *_frames(poses), self._across(1), self.focal)
+        shape = (*poses.shape[:-2], 1, self.size)
+        return rays.surface.reshape(shape), rays.depth.astype(np.float32).reshape(shape)
+
     def _draw(
         self, house: House, poses: NDArray[np.float64], depth: bool
     ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
@@ -175,7 +189,7 @@ class Rooms(World[Truth]):
         video = np.empty((len(index), 3, size, size), np.float32)
         far = np.empty((len(index), *((size, size) if depth else (0, 0))), np.float32)
         across = self._across(_RAYS)
-        horizon = (EYE / np.maximum(np.abs(self._down()), 1e-6)).astype(np.float32)  # floor and ceiling, per row
+        horizon = self._horizon()[:, None]
         flat = house.flat()
         chunk = max(1, _CHUNK // (size * size * _RAYS))
         for first in range(0, len(index), chunk):
@@ -184,7 +198,7 @@ class Rooms(World[Truth]):
             paint(flat, rays, self.focal, video[part])
             if depth:
                 centre = rays.depth.reshape(-1, size, _RAYS)[:, None, :, _RAYS // 2].astype(np.float32)
-                np.minimum(centre, horizon[:, None], out=far[part])
+                np.minimum(centre, horizon, out=far[part])
         return video.reshape(*lead, 3, size, size), far.reshape(*lead, *far.shape[1:])
 
     def _given(self, poses: Any, seeds: NDArray[np.uint64]) -> tuple[NDArray[np.float64], House]:

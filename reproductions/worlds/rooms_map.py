@@ -136,7 +136,8 @@ def _ramp(x: NDArray[np.float64]) -> NDArray[np.float64]:
 
 def _rise(x: NDArray[np.float64]) -> NDArray[np.float64]:
     rest = 1 - np.minimum(np.abs(x), 1)
-    return np.where(x >= 0, 1 - rest * rest / 2, rest * rest / 2)
+    risen: NDArray[np.float64] = np.where(x >= 0, 1 - rest * rest / 2, rest * rest / 2)
+    return risen
 
 
 @lru_cache(maxsize=1)
@@ -220,9 +221,10 @@ def _furnish(seeds: NDArray[np.uint64], grid: NDArray[np.int8], lines: Axes, sta
         return uniform(seeds[..., None], stream + room)
 
     # A pillar stands in the corner of its room that is farthest from both lines of the way.
-    corner = []
-    for line, start, end in zip(lines, starts, ends, strict=True):
-        corner.append(np.where(line - start > end - 1 - line, start, end - 1) + 0.5)
+    corner = [
+        np.where(line - start > end - 1 - line, start, end - 1) + 0.5
+        for line, start, end in zip(lines, starts, ends, strict=True)
+    ]
     pillar = np.stack([corner[0][..., room // 3], corner[1][..., room % 3]], -1)
     colours = np.argsort(uniform(seeds[..., None], 150 + np.arange(8)), -1, kind="stable")[..., room % 8]
     face = 1000 + np.arange(SIDE * SIDE * 4).reshape(SIDE, SIDE, 4)
@@ -247,7 +249,8 @@ def _walk(way: NDArray[np.int64], lines: Axes, back: int) -> Walk:
     def of(rooms: NDArray[np.int64]) -> NDArray[np.float64]:
         x = np.take_along_axis(lines[0], rooms // 3, -1)
         y = np.take_along_axis(lines[1], rooms % 3, -1)
-        return np.stack([x, y], -1) + 0.5
+        centres: NDArray[np.float64] = np.stack([x, y], -1).astype(np.float64) + 0.5
+        return centres
 
     leg = np.diff(of(way), axis=-2)  # (..., 8, 2)
     start = of(way)[..., 0, :]

@@ -30,7 +30,7 @@ _SPLIT = np.array([0.84, 0.55, 0.78], np.float32)  # the height where the lower 
 # strength of the panelling below.
 _TEXTURE = np.array(
     [
-        (0.00, 0.30, 0.00, 0.50, 0.0, 0.00, 0.25, 0.34),
+        (0.00, 0.30, 0.16, 0.50, 0.0, 0.00, 0.25, 0.34),
         (0.24, 0.1875, 0.24, 0.50, 1.0, 0.00, 0.25, 0.00),
         (0.00, 0.30, 0.00, 0.50, 0.0, 0.17, 0.25, 0.20),
         (0.26, 0.50, 0.26, 0.50, 0.0, 0.00, 0.25, 0.00),
@@ -144,7 +144,7 @@ def _walls(house: House, rays: Rays, focal: float, down: F32) -> F32:
     odd_course = np.float32(0.5) - np.float32(0.5) * _wave(rise * np.float32(0.5), fine * np.float32(0.5))
     light = np.maximum(seam, even[:, None] + (odd - even)[:, None] * odd_course)
     np.subtract(lum[:, None], light, out=light)
-    sharp = (1 / size)[:, None]
+    sharp = np.reciprocal(size)[:, None]
     light -= panel[:, None] * np.clip((np.float32(0.5) - v) * sharp + np.float32(0.5), 0, 1)
     light -= np.float32(0.38) * light * np.clip((np.float32(0.10) - v) * sharp + np.float32(0.5), 0, 1)
     light += np.float32(0.22) * light * np.clip((v - np.float32(HEIGHT - 0.12)) * sharp + np.float32(0.5), 0, 1)
@@ -171,7 +171,7 @@ def _hang(wall: F32, code: NDArray[np.int64], u: F32, blur: F32, v: F32, sharp: 
     lower = np.where((kind == 2)[:, None], fill, fill * np.where(kind == 0, 0.45, 0.86).astype(np.float32)[:, None])
 
     def box(inset: F32) -> F32:
-        along = _within(u, left + inset, right - inset, 1 / blur)[:, None]
+        along = _within(u, left + inset, right - inset, np.reciprocal(blur))[:, None]
         bottom = np.where(kind == 1, low, low + inset)
         up: F32 = along * _within(v, bottom[:, None], (high - inset)[:, None], sharp)
         return up
