@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -74,8 +75,7 @@ QUANTITIES: tuple[Quantity, ...] = (
     Quantity(
         "cast", "Comes back unchanged", "share", "higher",
         "Of the frames of scenes to which a character returns after scenes without it: the share that show it in the "
-        "colour which it had in this video when it was first due; NaN elsewhere. A frozen video earns the returns of "
-        "the one character it holds.",
+        "colour which it had in this video when it was first due, having been out of sight meanwhile; NaN elsewhere.",
     ),
     Quantity(
         "cuts", "Scene changes on time", "share", "higher",
@@ -130,17 +130,20 @@ def cast_kept(reading: Reading, truth: Truth) -> Floats:
 
     Due again is the character of a scene that was told of before in this clip, with another one's scene in between.
     Its old colour is the one in which it was seen most often in the first run of scenes about it, in this video,
-    right or wrong; a character that was not seen then cannot be kept.
+    right or wrong. A character that was not seen then, or that was in sight in half or more of the frames since the
+    scene before this one that told of it, does not come back: it never came, or never left.
     """
     score = np.full(truth.scene.shape, np.nan)
     for b in range(len(score)):
         for c in np.unique(truth.character[b]):
             told = truth.character[b] == c
-            run = np.cumsum(np.diff(told, prepend=False) & told)  # 1 in the first run of scenes about c, 2 in the next
             shown = reading.visible[b] & (reading.character[b] == c)
-            counts = np.bincount(reading.colour[b][told & (run == 1) & shown], minlength=len(COLOURS))
-            due = told & (run > 1)
-            score[b, due] = (shown & (reading.colour[b] == counts.argmax()) & (counts.max() > 0))[due]
+            runs = np.flatnonzero(np.diff(told, prepend=False, append=False)).reshape(-1, 2)  # from, up to
+            counts = np.bincount(reading.colour[b, slice(*runs[0])][shown[slice(*runs[0])]], minlength=len(COLOURS))
+            for (_, left), (start, end) in pairwise(runs):
+                came, away = counts.max() > 0, shown[left:start].mean() < 0.5
+                right = shown[start:end] & (reading.colour[b, start:end] == counts.argmax())
+                score[b, start:end] = right & came & away
     return score
 
 

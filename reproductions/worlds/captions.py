@@ -48,7 +48,13 @@ def encode(captions: Sequence[str], length: int | None = None) -> NDArray[np.int
 
 
 def decode(numbers: NDArray[np.int64]) -> list[str]:
-    """The captions of rows (n, length) as `encode` makes them, with single spaces and no space before . and ,"""
+    """The captions of rows (n, length) as `encode` makes them, with single spaces and no space before . and ,
+
+    Raises UserError for a number that stands for no word.
+    """
+    numbers = np.asarray(numbers)
+    if numbers.size and (numbers.min() < 0 or numbers.max() >= len(WORDS)):
+        raise UserError(f"words have numbers from 0 to {len(WORDS) - 1}, not {numbers.min()} to {numbers.max()}")
     rows = [" ".join(WORDS[number] for number in row if number != PAD) for row in numbers]
     return [re.sub(r" ([.,])", r"\1", row) for row in rows]
 

@@ -132,8 +132,8 @@ def parse(sentence: str) -> Prompt:
     if words[-1:] == ["."]:
         words = words[:-1]
     expected = (("the",), COLOURS, CHARACTERS, ACTIONS, ("at", "in"), ("the",), PLACES, ("at",), ("night",))
-    kinds = ("first word", "colour", "character", "action", "word before a place", "word before a place", "place",
-             "word after a place", "time")  # fmt: skip
+    here = "word that may stand there"
+    kinds = (here, "known colour", "known character", "known action", here, here, "known place", here, here)
     for word, allowed, kind in zip(words, expected, kinds, strict=False):
         if word not in allowed:
             raise UserError(f"the sentence {sentence!r} does not parse: {refuse(word, kind, allowed)}")
