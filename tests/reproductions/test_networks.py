@@ -8,6 +8,7 @@ import re
 import sys
 import types
 import zipfile
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -360,5 +361,5 @@ def test_names_of_our_own_networks_are_resolved_late(monkeypatch):
     fake = types.ModuleType(OWN["world"])
     fake.load = lambda file, sha256, device: ("world network", file, sha256, device)
     monkeypatch.setitem(sys.modules, OWN["world"], fake)
-    assert load("World", "w.safetensors") == ("world network", "w.safetensors", None, "cpu")
+    assert load("World", "w.safetensors@0123abcd") == ("world network", Path("w.safetensors"), "0123abcd", "cpu")
     assert load("world-network") == ("world network", None, None, "cpu")

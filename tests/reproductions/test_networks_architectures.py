@@ -306,5 +306,7 @@ def test_efficientnet_agrees_with_the_implementation_that_its_weights_come_from(
     with torch.no_grad():
         x = net.extractor.prepare(torch.from_numpy(video[0]))
         expected = theirs.extract_features(x).mean((2, 3))
-    assert x.min() >= -127 / 128 and x.max() <= 1 and x.shape == (2, 3, 224, 224)
+    assert x.shape == (2, 3, 224, 224)
+    levels = torch.tensor([0, 127, 255], dtype=torch.uint8).view(3, 1, 1, 1).expand(3, 3, 16, 16)
+    torch.testing.assert_close(net.extractor.prepare(levels)[:, 1, 3, 5], torch.tensor([-127 / 128, 0, 1]))
     np.testing.assert_allclose(net.features(video), expected, rtol=1e-5, atol=1e-6)

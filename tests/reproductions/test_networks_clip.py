@@ -114,7 +114,7 @@ def test_a_caption_is_read_up_to_its_end_mark_and_forwards_only(merges):
     with torch.no_grad():
         found = module(tokens)
         after = tokens.clone()
-        after[:, 5:] = 17  # behind the end mark
+        after[:, 4:] = 17  # behind the end mark
         torch.testing.assert_close(module(after), found)
         swapped = tokens[:, [0, 2, 1, *range(3, 77)]]
         assert not torch.allclose(module(swapped), found)  # a bag of words would not notice

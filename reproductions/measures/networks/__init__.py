@@ -58,19 +58,19 @@ def load(name: str, file: str | Path | None = None, sha256: str | None = None, d
     """
     key = fold(name)
     key = "world" if key == "world_network" else key  # as results call it
-    if key in OWN:
-        found: FeatureNetwork = importlib.import_module(OWN[key]).load(file, sha256, device)
-        return found
-    if key not in NETWORKS:
+    if key not in names():
         raise refuse(name, "feature network", names())
     from reproductions.measures.networks import files
+
+    if key in OWN:
+        given, pin = (None, sha256) if file is None else files.split_pin(file, sha256)
+        found: FeatureNetwork = importlib.import_module(OWN[key]).load(given, pin, device)
+        return found
     from reproductions.measures.networks.base import FeatureNetwork
 
     network = NETWORKS[key]
-    if file is None:
-        path, pin = files.find(network.weights, f"{network.measures[0]} over {network.title}"), sha256
-    else:
-        path, pin = files.split_pin(file, sha256)
+    needed_by = f"{network.measures[0]} over {network.title}"
+    path, pin = files.split_pin(files.find(network.weights, needed_by) if file is None else file, sha256)
     digest, how = files.checked(path, network.weights, pin)
     settings: dict[str, str] = {
         "network": network.title,
@@ -82,7 +82,7 @@ def load(name: str, file: str | Path | None = None, sha256: str | None = None, d
     }
     also = []
     for extra in network.also:
-        where = files.find(extra, f"{network.measures[0]} over {network.title}", near=path)
+        where = files.find(extra, needed_by, near=path)
         settings[f"{extra.file} sha256"] = files.checked(where, extra)[0]
         also.append((where, extra))
     module, kind = _CLASSES[key]
