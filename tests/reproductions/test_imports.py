@@ -52,7 +52,8 @@ ALLOWED = {
     "methods": {"parts", "worlds", "measures", "training", "contract"},
     "parts": {"parts"},
     "worlds": {"worlds"},
-    "measures": {"measures", "worlds", "parts"},
+    "measures": {"measures", "worlds", "parts", "footage", "video_reader"},
+    "loaders": {"loaders", "worlds", "footage", "video_pixels", "video_reader", "video_source"},
 }
 
 
@@ -74,7 +75,9 @@ def test_layers_of_the_reproductions(root, folder):
 def test_no_torch_where_none_is_promised():
     code = (
         "import reproductions, reproductions.parts.schedules, reproductions.video, reproductions.worlds.digits, sys;"
-        "reproductions.names(); print({'torch', 'av', 'PIL', 'sklearn'} & set(sys.modules))"
+        "import reproductions.footage, reproductions.loaders.source; from reproductions import loaders;"
+        "[loaders.kind(name) for name in loaders.names()];"
+        "reproductions.names(); print({'torch', 'av', 'PIL', 'sklearn', 'tfrecord'} & set(sys.modules))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.stdout.strip() == "set()", done.stdout + done.stderr
