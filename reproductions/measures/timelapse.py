@@ -30,15 +30,15 @@ START = 8
 QUANTITIES = (
     Quantity(
         "clock_error", "clock error", "hours", "lower",
-        "Hours (24 to a day) between the time of day that the sky's colours tell and the true one or, without a truth, "
-        "the clock of the video's first 8 frames run on. Never NaN. Guessing gives 6, and so do freeze, repeat, shuffle "
-        "and noise over whole days; other clouds, or other hills, cost nothing.",
+        "Hours (24 to a day) from the time of day that the sky's colours tell to the true one or, without a truth, "
+        "to the clock of the video's first 8 frames run on. Never NaN. Guessing gives 6, and so do freeze, repeat, "
+        "shuffle and noise over whole days; other clouds, or other hills, cost nothing.",
     ),
     Quantity(
         "clock_rate", "clock at its rate", "share", "higher",
         "1 if the clock went on over the last twentieth of a day by what it should, to within half of that, else 0; "
-        "NaN before. It forgives a wrong hour, which the clock error counts. Freeze, shuffle and noise are near 0; "
-        "repeat loses only the steps across its seams.",
+        "NaN before. It forgives a wrong hour, which the clock error counts. Freeze, shuffle and noise lose nearly "
+        "all of it, repeat only the steps across its seams.",
     ),
     Quantity(
         "wind_error", "wind error", "pixels", "lower",
@@ -59,7 +59,8 @@ QUANTITIES = (
         "Correlation of the points of light in the clear part of a night sky with where the stars stand; without a "
         "truth, with those of the video's first 8 night frames, from the ninth on. NaN by day and where clouds leave "
         "too little. Other stars are near 0, noise is seldom read as a night at all; freeze, repeat and shuffle keep "
-        "the stars, and blur only dims them.",
+        "the stars. In larger frames a star is a small part of what is read, and real video too lies well below 1: "
+        "read it against real video of the same size.",
     ),
     Quantity(
         "cover_error", "cloud cover error", "share", "lower",
@@ -70,7 +71,8 @@ QUANTITIES = (
     Quantity(
         "sky_explained", "colours of the sky", "share", "higher",
         "How much of the upper sky has colours that exist at the hour read, 1 for all of it. Needs no truth and is "
-        "never NaN. Noise is near 0; freeze, repeat, shuffle and blur have real colours, and so they keep it.",
+        "never NaN. Noise is near 0, or a third where large frames average it to grey; freeze, repeat, shuffle and "
+        "blur have real colours, and so they keep it.",
     ),
 )  # fmt: skip
 
@@ -96,8 +98,9 @@ class Reading:
 
     hour: [0, 1), the time of day; explained: [0, 1], how much of the upper sky fits that hour; clouds: (..., t, rows,
     16) in [0, 1], their density above the highest hills; drift: (..., t, 2), (y, x) per frame, how the clouds moved
-    over the last LAG frames, NaN where there is nothing to go by; hills: (..., t, 16), height of the skyline above the
-    lower edge per column, NaN where its colours are neither a hill's nor the sky's; glints: (..., t, rows, 16), light of single points above what surrounds them.
+    over the last LAG frames, NaN where there is nothing to go by; hills: (..., t, 16), height of the skyline above
+    the lower edge per column, NaN where its colours are neither a hill's nor the sky's; glints: (..., t, rows, 16),
+    light of single points above what surrounds them, without the moon.
     """
 
     hour: Floats

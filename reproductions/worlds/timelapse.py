@@ -212,10 +212,10 @@ class Timelapse(World[Truth]):
         rows, columns = (np.maximum(0, 1 - np.abs(centre - stars[..., a, None]) / radius) for a in (0, 1))
         starlight = min(1.0, wide + 0.25) * np.swapaxes(rows * stars[..., 2, None], -1, -2) @ columns
         ridges = np.stack([_ridge(one, 400 + 20 * n, centre / self.size, *_HILLS[n]) for n in range(3)], 1) * self.size
-        # The share of pixel i below a ridge at height r is r < i ? 1 : i + 1 - r in between; hills stand in a row.
+        # A ridge at height r fills pixel i to i + 1 - r, between nothing and all; what is nearer hides what is behind.
         below = np.clip(np.arange(1, self.size + 1)[:, None] - ridges[:, :, None, :], 0, 1)
-        below[:, 1] *= 1 - below[:, 2]
-        below[:, 0] *= 1 - below[:, 1] - below[:, 2]
+        below[:, 0] = np.maximum(0, below[:, 0] - below[:, 1:].max(1))
+        below[:, 1] = np.maximum(0, below[:, 1] - below[:, 2])
         return _Scene(
             uniform(seeds, 0), wind, ridges.min(1), stars, starlight.astype(np.float32), below.astype(np.float32)
         )
