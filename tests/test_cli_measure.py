@@ -134,6 +134,7 @@ class Sees:
     """In the place of a network: features that depend on the input in a simple way."""
 
     name, kind, dimension = "a test's encoder", "frames", 2
+    settings = {"weights sha256": "0" * 64}  # noqa: RUF012
 
     def features(self, given):
         if isinstance(given, list):
@@ -155,6 +156,7 @@ def test_captions_belong_to_their_files(kf, tmp_path, monkeypatch):
     found = measured(kf, *asked, table)
     assert found["clipsim", "real"]["value"] == 1 and found["clipsim", "fake"]["value"] == 0.5
     assert found["clipsim", "real"]["name"] == "Text similarity of a test's encoder embeddings", "no borrowed name"
+    assert found["clipsim", "real"]["network"]["weights sha256"] == "0" * 64
     mistake(kf, "CLIPSIM needs to know what each video should show", *asked[:-1])
     table.write_text("file,caption\na,dark\n")
     mistake(kf, "has no caption for b.webp", *asked, table)

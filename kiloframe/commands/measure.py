@@ -67,7 +67,7 @@ def command(
     with Progress() as bar:
         found = files.measure_files(real, fake, chosen, options, bar.tell)
     if form == "json":
-        click.echo(output.as_json([{"measure": row.measure, "of": row.of, **_plain(row.estimate)} for row in found]))
+        click.echo(output.as_json([_plain(row) for row in found]))
         return
     heads = ("measure", "of", "value", "95 % interval", "videos", "note")
     output.print_rows("table", heads, [_cells(row) for row in found])
@@ -102,11 +102,9 @@ class Progress:
         self.bar.close()
 
 
-def _plain(estimate: Any) -> dict[str, Any]:
-    found: dict[str, Any] = estimate.as_dict()
-    return {
-        key: None if isinstance(value, float) and not math.isfinite(value) else value for key, value in found.items()
-    }
+def _plain(row: Any) -> dict[str, Any]:
+    found = {"measure": row.measure, "of": row.of, **row.estimate.as_dict(), "network": dict(row.network) or None}
+    return {k: None if isinstance(v, float) and not math.isfinite(v) else v for k, v in found.items()}
 
 
 def _cells(row: Any) -> tuple[str, ...]:

@@ -89,11 +89,14 @@ class Options(NamedTuple):
 
 
 class Row(NamedTuple):
-    """One answer: the measure's word, of what ("fake against real", "real", "fake"), and the estimate."""
+    """One answer: the measure's word, of what ("fake against real", "real", "fake"), the estimate, and all there is to
+    say about the network behind its features.
+    """
 
     measure: str
     of: str
     estimate: Estimate
+    network: Mapping[str, str] = {}
 
 
 def measure_files(
@@ -123,7 +126,8 @@ def measure_files(
     for family, work in (("pairs", _of_pairs), ("sets", _of_sets), ("each", _of_each)):
         wanted = [m for m in chosen if m.of == family]
         for row in work(wanted, pairs, sides, networks, options, tell) if wanted else ():
-            rows[row.measure].append(row)
+            network = networks.get(MEASURES[row.measure].network or "")
+            rows[row.measure].append(row._replace(network=network.settings) if network else row)
     return [row for m in chosen for row in rows[m.id]]
 
 
