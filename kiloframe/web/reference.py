@@ -22,6 +22,8 @@ _PAGES = (
     ("methods", "Methods", "The reproductions themselves, one file per method.", ("reproductions.methods.*",)),
     ("parts", "Parts", "What methods share: attention, U-Nets, samplers, schedules.", ("reproductions.parts.*",)),
     ("worlds", "Worlds", "Endless, seeded video with exact truth for every frame.", ("reproductions.worlds.*",)),
+    ("loaders", "Loaders", "The data sets of the survey's Table 1 on disk, and real video to train on.",
+     ("reproductions.loaders", "reproductions.loaders.*")),
     ("measures", "Measures", "The survey's, and those that a known world makes exact.",
      ("reproductions.measures.*", "reproductions.measures.networks", "reproductions.measures.networks.*")),
 )  # fmt: skip
