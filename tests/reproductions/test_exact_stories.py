@@ -104,12 +104,14 @@ def test_an_empty_place_holds_nobody():
 
 def test_two_characters_at_once_are_seen():
     """The right half of one picture beside the left half of another."""
-    _, video, truth = told(["the red ghost runs in the forest."], scene_frames=16)
+    world, video, truth = told(["the red ghost runs in the forest."], scene_frames=16)
     left = truth.position[0, :, 1]
     assert left.min() == 0 and left.max() == ROOM
     a, b = video[0, left.argmin()].copy(), video[0, left.argmax()]
     a[:, :, 8:] = b[:, :, 8:]
     assert read_stories(a[None]).second.all() and not read_stories(video[0]).second.any()
+    video[0, 3] = a
+    assert np.flatnonzero(per_frame(video, truth, world)["invented"][0]).tolist() == [3]
 
 
 def test_the_real_video_is_beyond_reproach(scores):
@@ -284,6 +286,10 @@ def test_few_frames_are_not_judged_and_windows_never_leave_their_scene():
     motion = read_motion(reading_of(clip.truth), clip.truth)
     assert motion.judged[0].tolist() == [False] * 4 + [True] * 32 + [False] * 4
     assert (motion.action[motion.judged] == clip.truth.action[motion.judged]).all()
+    assert np.flatnonzero(np.isfinite(motion.lawful[0])).tolist() == list(range(5, 36)), "no step across a cut"
+    blink = reading_of(clip.truth, visible=np.arange(40)[None] != np.array([[20], [20]]))
+    steps = read_motion(blink, clip.truth).lawful[0]
+    assert np.isnan(steps[20:22]).all() and np.isfinite(steps[[19, 22]]).all()
     hidden = reading_of(clip.truth, visible=np.zeros((2, 40), bool))
     motion = read_motion(hidden, clip.truth)
     assert (motion.action == -1).all() and np.isnan(motion.path_error).all() and np.isnan(motion.lawful).all()

@@ -272,6 +272,18 @@ def test_every_place_moves_in_every_frame_and_scales_with_the_frame(place, size)
     assert np.abs(pooled - small).mean() < 0.03, "the same picture at any size"
 
 
+def test_it_snows_and_corners_are_rounded():
+    t = np.arange(20.0)
+    video = art.background(PLACES.index("snow"), t, np.full(20, 0.3), np.full(20, False), 32)
+    still = art.background(PLACES.index("snow"), t[:1] + 600, np.full(1, 0.3), np.full(1, False), 32)
+    flakes = (video[:, 0, :8] > still[0, 0, :8].min(1)[:, None] + 0.2).sum((1, 2))
+    assert flakes.max() > 0 and (np.abs(np.diff(video[:, :, :6], axis=0)).max((1, 2, 3)) > 0.1).mean() > 0.8
+    # a corner of a square that touches the ground on two sides is cut by its half
+    cells = np.array([[0, 0, 0], [0, 1, 1], [0, 1, 1]], np.uint32)
+    rounded = [[0, 0, 0, 0, 0, 0], [0, 0, 0, 0, 0, 0], [0, 0, 0, 1, 1, 1], [0, 0, 1, 1, 1, 1]]
+    assert art._doubled(cells)[:4].tolist() == rounded
+
+
 def test_every_frame_of_a_scene_differs_from_the_one_before_even_while_someone_waits():
     for place in PLACES:
         clip = Stories().tell([f"the red robot waits {'at' if place == 'sea' else 'in'} the {place}."])
@@ -287,6 +299,9 @@ def test_a_place_is_the_same_place_when_the_story_comes_back_and_another_one_in_
 def test_blinking_breathing_and_facing():
     clip = Stories(64).tell(["the yellow ghost waits in the forest."] * 2)
     assert len(np.unique(clip.truth.facing[:32])) == 1
+    white = (clip.video[:32] > 0.97).all(1).sum((1, 2))  # of its eyes: nothing in the forest is white
+    closed = white == 0
+    assert 2 <= closed.sum() <= 6 and white[~closed].min() > 10, "2 of 15 frames"
     walker = Stories(scene_frames=60).tell(["the yellow ghost walks in the forest."]).truth
     step = np.diff(walker.position[:, 1])
     away = np.abs(step) > 0.4
