@@ -216,6 +216,13 @@ def test_the_interval_holds_the_true_distance_and_narrows_with_the_sample():
     assert np.mean(widths[240]) < 0.7 * np.mean(widths[60])
 
 
+def test_the_bias_of_resampling_is_taken_off():
+    a, b = np.random.default_rng(0).normal(size=(2, 40, 12))  # small sets of many features: resampling adds distance
+    found = frechet(a, b, "n", resamples=100)
+    assert found.low < found.value < found.high
+    assert (found.low + found.high) / 2 == pytest.approx(found.value, rel=0.15)
+
+
 def test_two_runs_agree_bit_for_bit(sets):
     assert frechet(*sets, "n", seed=3) == frechet(*sets, "n", seed=3) != frechet(*sets, "n", seed=4)
     assert kernel(*sets, "n", seed=3) == kernel(*sets, "n", seed=3)

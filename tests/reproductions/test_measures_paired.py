@@ -192,6 +192,17 @@ def test_merged_accumulators_equal_one(name, cut, at, seed):
     assert p.value == pytest.approx(q.value, rel=1e-12)
 
 
+def test_pieces_of_one_video_in_two_accumulators_are_one_video(videos):
+    real, fake = videos
+    left, right = PSNR(), PSNR()
+    left.update(real[:, :1], fake[:, :1], "abc")
+    right.update(real[:, 1:], fake[:, 1:], "abc")
+    made = left.merge(right)
+    assert len(made) == 3 and len(left) == len(right) == 3
+    found, whole = made.compute(), psnr(real, fake)
+    assert found.value == pytest.approx(whole.value) and found.settings["frames"] == "4"
+
+
 def test_accumulators_refuse_what_cannot_be_averaged():
     box = PSNR()
     with pytest.raises(UserError, match="no video yet"):
