@@ -20,6 +20,7 @@ __all__ = ["CHUNK_BYTES", "Video", "VideoReader", "clips", "read_video"]
 CHUNK_BYTES = 32 << 20
 """A chunk holds at most 64 frames, and no more than fill this many bytes."""
 
+_LONGEST = 3600  # seconds that one frame may last when the frame rate is changed: more is damage
 _EARLY = 1000  # microseconds; files round their times, WebM and Matroska to whole milliseconds
 
 
@@ -61,7 +62,8 @@ class VideoReader:
     checked against the time stamps. Everything else is decoded from the beginning, which is slow and always right.
 
     Raises UserError for a file that is missing, damaged, audio only or without frames, for bad options, and, on
-    reaching the place, for damage, a file cut short, and a size that changes.
+    reaching the place, for damage, a file cut short, and a size that changes; with `fps`, for a frame that lasts more
+    than an hour.
     """
 
     def __init__(
@@ -244,6 +246,9 @@ class VideoReader:
             for shown in self._used():
                 if held is None:
                     origin = shown.time
+                elif shown.time - held.time > _LONGEST:
+                    seconds = shown.time - held.time
+                    raise UserError(f"frame {held.number} of {self.path} lasts {seconds:.0f} s; its times are damaged")
                 time = _microseconds(shown.time - origin)
                 while held is not None and _due(count, self.fps) < time:
                     count += 1

@@ -162,7 +162,7 @@ class _Container(Source):
         import av
 
         try:
-            with av.open(str(self.path)) as container:
+            with av.open(str(self.path), metadata_errors="replace") as container:
                 streams = [s for s in container.streams.video if not s.disposition & s.disposition.attached_pic]
                 if not streams:
                     kinds = sorted({s.type for s in container.streams if s.type != "video"})
@@ -311,12 +311,12 @@ class _Pictures(Source):
 
     @contextmanager
     def _opened(self) -> Iterator[Any]:
-        from PIL import Image, UnidentifiedImageError
+        from PIL import Image
 
         try:
             with Image.open(self.path) as image:
                 yield image
-        except (UnidentifiedImageError, OSError, EOFError, SyntaxError, ValueError) as error:
+        except (Image.DecompressionBombError, OSError, EOFError, SyntaxError, ValueError) as error:
             raise UserError(
                 f"{self.path} cannot be read as a video ({type(error).__name__}); it is damaged or cut short"
             ) from None

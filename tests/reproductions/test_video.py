@@ -1,6 +1,6 @@
+import os
 import subprocess
 import sys
-import tracemalloc
 
 import av
 import numpy as np
@@ -11,6 +11,7 @@ from reproductions.video import (
     SUFFIXES,
     VideoWriter,
     contact_sheet,
+    contact_sheet_of,
     poster,
     read_video,
     write_image,
@@ -181,17 +182,113 @@ def test_a_video_of_no_frames_gives_a_sentence(tmp_path):
         read_video(path)
 
 
-def test_memory_stays_flat_while_streaming(tmp_path):
-    chunk = np.random.default_rng(0).random((8, 3, 64, 64)).astype(np.float32)
-    with VideoWriter(tmp_path / "a.mp4") as writer:
-        for _ in range(5):
-            writer.write(chunk)
-        tracemalloc.start()
-        for _ in range(40):
-            writer.write(chunk)
-        kept, _ = tracemalloc.get_traced_memory()
-        tracemalloc.stop()
-    assert kept < chunk.nbytes / 2, "320 frames were written, less than 4 frames' worth may be kept"
+GROWTH = """
+import sys
+import numpy as np
+from reproductions.video import VideoReader, VideoWriter
+
+def peak():  # of this process alone; what getrusage gives is inherited from the one that started it
+    return int(next(line for line in open("/proc/self/status") if line.startswith("VmHWM")).split()[1]) / 1024
+
+def there_and_back(path, frames, chunk=50):
+    base, n = np.zeros((chunk, 3, 16, 16), np.float32), np.arange(chunk)
+    with VideoWriter(path) as writer:
+        for start in range(0, frames, chunk):
+            base[:] = (((start + n) * 7) % 251 / 250)[:, None, None, None]
+            base[n, :, n % 16] = 1
+            writer.write(base)
+    assert sum(len(chunk) for chunk in VideoReader(path, floats=True)) == frames
+    return peak()
+
+few = there_and_back(sys.argv[1], int(sys.argv[2]))
+print(there_and_back(sys.argv[1], int(sys.argv[3])) - few)
+"""
+
+
+def growth(path, few, many):
+    """MB by which writing and reading `many` frames needs more than `few`."""
+    done = subprocess.run([sys.executable, "-c", GROWTH, path, str(few), str(many)], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return float(done.stdout.split()[-1])
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_memory_stays_flat(tmp_path, suffix):
+    assert growth(tmp_path / f"a{suffix}", 500, 4000 if suffix in (".mp4", ".gif") else 2000) < 15
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_memory_grows_by_less_than_50_mb_from_1000_to_36000_frames(tmp_path, suffix):
+    assert growth(tmp_path / f"a{suffix}", 1000, 36000) < 50
+
+
+FULL = """
+import resource, sys
+import numpy as np
+from kiloframe.errors import UserError
+from reproductions.video import write_video
+
+resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
+noise = np.random.default_rng(0).random((60, 3, 64, 64))
+try:
+    write_video(sys.argv[1], noise)
+except UserError as error:
+    print(error)
+"""
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_a_full_disk_gives_a_sentence_and_leaves_nothing(tmp_path, suffix):
+    path = tmp_path / f"a{suffix}"
+    done = subprocess.run([sys.executable, "-c", FULL, str(path)], capture_output=True, text=True)
+    assert done.stdout.strip() == f"{path} cannot be written (File too large); name another place", done.stderr
+    assert not list(tmp_path.iterdir())
+
+
+def test_folders_pipes_and_devices_are_no_places_for_a_video(tmp_path):
+    (tmp_path / "folder.mp4").mkdir()
+    os.mkfifo(tmp_path / "pipe.mp4")
+    for name, words in (("folder.mp4", "is a folder; name a file in it"), ("pipe.mp4", "is a pipe or a device")):
+        with pytest.raises(UserError, match=words):
+            write_video(tmp_path / name, np.zeros((1, 3, 8, 8), np.float32))
+    assert (tmp_path / "pipe.mp4").is_fifo()
+
+
+def test_a_gif_keeps_256_colours_and_a_webp_any(tmp_path):
+    frames = np.random.default_rng(0).random((6, 3, 16, 16)).astype(np.float32)
+    frames[3] = frames[2]  # a frame that repeats stays a frame
+    frames[5, :, :-3] = frames[4, :, :-3]  # and one that changes in part is whole
+    for suffix in EXACT:
+        write_video(tmp_path / f"a{suffix}", frames, fps=20)
+        video = read_video(tmp_path / f"a{suffix}")
+        assert (video.frames == as_pixels(frames)).all() and video.fps == 20
+    many = np.random.default_rng(0).random((2, 3, 64, 64)).astype(np.float32)
+    write_video(tmp_path / "many.gif", many)
+    assert np.abs(read_video(tmp_path / "many.gif").frames - as_pixels(many).astype(int)).mean() < 15
+
+
+@pytest.mark.parametrize("fps", [3, 10, 24, 30, 50])
+def test_a_webp_does_not_drift_from_its_rate(tmp_path, fps):
+    write_video(tmp_path / "a.webp", np.random.default_rng(0).random((90, 3, 8, 8)), fps=fps)
+    assert read_video(tmp_path / "a.webp").fps == pytest.approx(fps, rel=1e-3)
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_a_contact_sheet_of_a_file_shows_frames_that_are_evenly_spaced(tmp_path, frames, suffix):
+    film = np.concatenate([frames] * 5)  # 60 frames
+    write_video(tmp_path / f"a{suffix}", film, scale_up=4)
+    sheet = contact_sheet_of(tmp_path / f"a{suffix}", columns=4, rows=2, width=64)
+    at = [0, 8, 17, 25, 34, 42, 51, 59]
+    assert sheet.shape == (2 * 78 + 2, 4 * 66 + 2, 3)
+    shown = read_video(tmp_path / f"a{suffix}").frames[at]
+    for n, image in enumerate(shown):
+        y, x = 2 + n // 4 * 78 + 12, 2 + n % 4 * 66
+        assert (sheet[y : y + 64, x : x + 64] == image).all()
+    assert contact_sheet_of(tmp_path / f"a{suffix}", columns=9, rows=9, width=16, numbers=False).shape[1] == 9 * 18 + 2
+    assert contact_sheet_of(tmp_path / f"a{suffix}", columns=1, rows=1, width=200).shape == (192 + 16, 192 + 4, 3)
+    with pytest.raises(UserError, match="from 1"):
+        contact_sheet_of(tmp_path / f"a{suffix}", columns=0)
 
 
 def test_contact_sheet_shows_every_nth_frame_in_reading_order(frames):

@@ -271,6 +271,32 @@ def test_no_file_no_video_no_frames(tmp_path):
         assert str(tmp_path / name) in str(caught.value)
 
 
+@pytest.mark.parametrize("suffix", [*SUFFIXES, ".gif", ".webp"])
+def test_bytes_that_were_changed_give_frames_or_a_sentence(tmp_path, suffix):
+    path = tmp_path / f"a{suffix}"
+    if suffix in SUFFIXES:
+        film(path, 12, **SUFFIXES[suffix], draw=noise)
+    else:
+        write_video(path, np.random.default_rng(0).random((12, 3, 32, 32)), fps=25)
+    whole, rng, refused = path.read_bytes(), np.random.default_rng(0), 0
+    for _ in range(12):
+        data = bytearray(whole)
+        for place in rng.integers(16, rng.choice([64, 600, len(data)]), 6):
+            data[place] = rng.integers(256)
+        path.write_bytes(data)
+        try:
+            VideoReader(path, size=16, fps=10).read()
+        except UserError:
+            refused += 1
+    assert refused > 0
+
+
+def test_a_title_that_is_not_unicode_does_not_matter(tmp_path):
+    path = film(tmp_path / "a.mp4", 12)
+    path.write_bytes(path.read_bytes().replace(b"Lavf", b"L\xe4vf"))
+    assert numbers(read_video(path).frames) == list(range(12))
+
+
 def test_the_cover_of_a_piece_of_music_is_no_film(tmp_path):
     write_image(tmp_path / "cover.png", numbered(5))
     with av.open(str(tmp_path / "a.mp4"), "w") as out, av.open(str(tmp_path / "cover.png")) as cover:

@@ -174,6 +174,13 @@ def test_a_picture_of_no_duration_lasts_a_tenth_of_a_second(tmp_path):
     assert VideoReader(tmp_path / "a.gif").fps == 10
 
 
+def test_times_that_are_damaged_end_the_change_of_rate(tmp_path):
+    path = film(tmp_path / "a.mkv", 5, stamps=[0, 40, 80, 120, 10**9], base=MS)
+    assert numbers(VideoReader(path).read()) == [0, 1, 2, 3, 4]
+    with pytest.raises(UserError, match=r"frame 3 of .* lasts 1000000 s"):
+        VideoReader(path, fps=10).read()
+
+
 # Ways to read
 
 
