@@ -35,7 +35,7 @@ class VideoReader:
     """A video file as an iterator of chunks, and as an array whose frames can be had in any order.
 
     Any container and codec that PyAV opens (mp4, mov, webm, mkv, avi, mpg, ts, ...); animated GIF and WebP through
-    Pillow. Memory stays flat however long the video is.
+    Pillow. Memory stays flat however long the video is (of a WebP, the compressed file is held).
 
         with VideoReader("film.mkv", size=64, fps=10) as reader:
             for chunk in reader:                  # uint8 (t, 64, 64, 3), t at most `chunk`
