@@ -124,8 +124,8 @@ class Walk:
                 left = passed - self.length[..., k, None]
                 moved = _ROUND_POSITION * (_ramp(passed / _ROUND_POSITION) - _ramp(left / _ROUND_POSITION))
                 position += self.step[..., k, None, :] * moved[..., None]
-                # Lap -1 lies behind: only what the window still reaches of its turns counts, hence the - 1.
-                turned += self.turn[..., k, None] * (_rise(passed / _ROUND_HEADING) - (lap == -1))
+                # A whole lap turns the camera all round: the lap before adds only what the window still reaches.
+                turned += self.turn[..., k, None] * _rise(passed / _ROUND_HEADING)
         return position, turned * _QUARTER
 
 

@@ -96,6 +96,14 @@ def test_another_house_and_a_late_walker_are_told_apart(scores):
     assert 0 < late["view"] < scores["elsewhere"]["view"]
 
 
+def test_the_way_to_the_true_place_is_the_shorter_one_round():
+    world = Rooms(16, loop=LOOP)
+    truth = world.batch(SEEDS, [0, 0, 0], LOOP).truth
+    for late, wanted in ((5, 5), (LOOP // 2, LOOP // 2), (LOOP - 3, 3)):
+        video = world.batch(SEEDS, [late] * 3, LOOP).video
+        assert (exact(world, video, truth)["place"] == wanted).all()
+
+
 def test_returns_find_the_latest_frame_of_the_same_place():
     rng = np.random.default_rng(1)
     place = rng.integers(0, 6, (2, 20))

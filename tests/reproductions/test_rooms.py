@@ -219,15 +219,20 @@ def march(house, origin, direction):
 def test_depth_is_what_marching_along_the_ray_finds(size):
     world = Rooms(size)
     rng = np.random.default_rng(size)
+    pillars = 0
     for seed in range(8):
-        truth = world.clip(seed, 11 * seed, 1).truth
+        # of all frames that with the most of a pillar in sight
+        most = (world.surfaces(world.poses(seed, np.arange(96)), seed) == PILLAR).sum((1, 2)).argmax()
+        truth = world.clip(seed, most, 1).truth
         house = world.house(seed)
-        for _ in range(8):
-            row, column = rng.integers(0, size, 2)
+        at_pillar = np.argwhere(world.surfaces(truth.pose, seed)[0] == PILLAR)
+        pillars += len(at_pillar)
+        for row, column in (*rng.integers(0, size, (6, 2)), *rng.permutation(at_pillar)[:4]):
             ray = np.linalg.inv(truth.intrinsics[0]) @ (column + 0.5, row + 0.5, 1)
             # z forward is 1 along the ray, so that its parameter is the depth
             found = march(house, truth.pose[0, :3, 3], truth.pose[0, :3, :3] @ ray)
             assert truth.depth[0, row, column] == pytest.approx(found, abs=2e-5)
+    assert pillars > 4
 
 
 def test_points_seen_from_two_poses_lie_on_the_same_surface():
