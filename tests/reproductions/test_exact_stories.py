@@ -102,6 +102,11 @@ def test_an_empty_place_holds_nobody():
             assert not reading.visible.any() and (reading.place == place).all() and (reading.night == night).all()
 
 
+def test_a_wall_of_a_tint_is_nobody():
+    plain = np.broadcast_to(art.TINTS[:, :, None, None], (len(art.TINTS), 3, 16, 16))
+    assert not read_stories(plain).visible.any()
+
+
 def test_two_characters_at_once_are_seen():
     """The right half of one picture beside the left half of another."""
     world, video, truth = told(["the red ghost runs in the forest."], scene_frames=16)
