@@ -97,7 +97,7 @@ TARGETS = (
 class Config:
     """`batch`: clips per world and step."""
 
-    steps: int = 1800
+    steps: int = 2000
     batch: int = 12
     learning_rate: float = 3e-3
     ema: float = 0.995

@@ -78,11 +78,16 @@ class World(ABC, Generic[Truth]):
         return self.at(seeds, starts[:, None] + np.arange(frames))
 
     def at(self, seeds: Any, indices: Any) -> Clip[Truth]:
-        """Any frames of any videos: seeds (...), indices (..., t), in any order. Raises UserError as `clip`."""
+        """Any frames of any videos: seeds (...), indices (..., t), in any order.
+
+        Raises UserError as `clip`, and for indices that are not one row per seed.
+        """
         t = np.asarray(indices, dtype=np.int64)
         if (t < 0).any():
             raise UserError("a world starts at frame 0; a negative frame was asked for")
         seeds = np.asarray(seeds)
+        if t.shape[:-1] != seeds.shape:
+            raise UserError(f"seeds {seeds.shape} want frames (*{seeds.shape}, t), one row per seed, not {t.shape}")
         if seeds.dtype.kind == "i" and (seeds < 0).any():
             raise UserError("a world's seeds are whole numbers from 0; a negative one was asked for")
         return self._render(seeds.astype(np.uint64), t)

@@ -193,3 +193,10 @@ def test_speed():
         world.batch(np.arange(64), np.zeros(64), 64)
         best = max(best, 64 * 64 / (time.perf_counter() - started))
     assert best > 5000, f"{best:.0f} frames a second"
+
+
+def test_seeds_and_frames_go_together_row_by_row():
+    with pytest.raises(UserError, match=r"seeds \(3,\) want frames \(\*\(3,\), t\), one row per seed, not \(5,\)"):
+        Digits().at([1, 2, 3], np.arange(5))
+    with pytest.raises(UserError, match="whole numbers from 0; a negative one"):
+        Digits().clip(-1, 0, 3)
