@@ -188,8 +188,8 @@ report.image(
 # %% [markdown]
 # ## `timelapse`: continuous time
 #
-# Clouds drift in a steady wind $w$ over hills, through day and night. The cloud density at place $p$ is fractal noise
-# $N$ that is carried along and changes slowly,
+# Clouds drift in a steady wind $w$ over hills, through day and night. The cloud density at a place $p$ is a fractal
+# noise $N$ that is carried along and changes slowly,
 #
 # $$c_t(p) = \sigma\!\left(N(p - w\,t;\, t)\right),$$
 #
@@ -249,4 +249,4 @@ report.table(["World", "Size", "Frames per second", "The bar to clear"], rows, "
 # * A world's law is simple enough to be learnt exactly. That is the point: a failure here is the method's.
 
 # %%
-report.save()
+result_file = report.save()

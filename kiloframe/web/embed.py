@@ -12,7 +12,6 @@ from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from kiloframe.errors import UserError
 from kiloframe.web.notebooks import video_tag
 from kiloframe.words import refuse
 
@@ -25,11 +24,16 @@ _Runs = Mapping[str, "tuple[Result, Path, bool]"]
 
 
 def parts(runs: _Runs, depth: int) -> dict[str, Callable[..., str]]:
-    """The parts that a page `depth` folders below the site's root may ask for, by name."""
+    """The parts that a page `depth` folders below the site's root may ask for, by name.
+
+    Of what was not run yet they say so; a film or number that a run does not hold is an error.
+    """
     up = "../" * depth
 
     def media(slug: str, name: str) -> str:
-        found = {Path(item.file).stem: item for item in _run(runs, slug).media}
+        if slug not in runs:
+            return f"<p>{_absent(slug)}</p>"
+        found = {Path(item.file).stem: item for item in runs[slug][0].media}
         if name not in found:
             raise refuse(name, f"picture or film of the run {slug}", sorted(found))
         item = found[name]
@@ -41,7 +45,9 @@ def parts(runs: _Runs, depth: int) -> dict[str, Callable[..., str]]:
         return f'<figure class="kf-media">{shown}<figcaption>{escape(item.caption)}</figcaption></figure>'
 
     def number(slug: str, subject: str, id: str) -> str:
-        found = {(item.subject, item.id): item for item in _run(runs, slug).measures}
+        if slug not in runs:
+            return _absent(slug)
+        found = {(item.subject, item.id): item for item in runs[slug][0].measures}
         if (subject, id) not in found:
             raise refuse(f"{subject} {id}", f"measure of the run {slug}", sorted(map(" ".join, found)))
         item = found[subject, id]
@@ -50,7 +56,9 @@ def parts(runs: _Runs, depth: int) -> dict[str, Callable[..., str]]:
         return escape(f"{item.value:,.3g}{unit}{spread}" if abs(item.value) < 1000 else f"{item.value:,.0f}{unit}")
 
     def made(slug: str) -> str:
-        result = _run(runs, slug)
+        if slug not in runs:
+            return f"<p>{_absent(slug)}</p>"
+        result = runs[slug][0]
         page = f'<a href="{up}notebooks/{slug}/index.html">the executed notebook</a>'
         when = result.created.split("T")[0]
         return (
@@ -61,7 +69,5 @@ def parts(runs: _Runs, depth: int) -> dict[str, Callable[..., str]]:
     return {"media": media, "number": number, "made": made}
 
 
-def _run(runs: _Runs, slug: str) -> Result:
-    if slug not in runs:
-        raise UserError(f"nothing was run for {slug!r}; type: kiloframe run {slug}")
-    return runs[slug][0]
+def _absent(slug: str) -> str:
+    return f'<span class="kf-unknown">not run yet; type <code>kiloframe run {escape(slug)}</code></span>'

@@ -35,7 +35,7 @@ def navigation(docs: Path) -> list[Any]:
     studies = [page for page in notebooks if not (docs / "methods" / page.split("/")[1]).is_dir()]
     methods = [page for page in notebooks if page not in studies]
     ran = _pages(docs, "reproductions")[:1] + methods + _pages(docs, "reproductions")[1:]
-    judged = [f"{name}.md" for name in ("worlds", "measures", "feature-networks", "real-video")]
+    judged = [f"{name}.md" for name in ("worlds/index", "measures", "feature-networks", "real-video")]
     judged = [name for name in judged if (docs / name).is_file()]
     survey = _pages(docs, "survey") or [name for name in ("survey.md",) if (docs / name).is_file()]
     nav: list[Any] = [{"Home": "index.md"}]

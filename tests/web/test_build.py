@@ -138,11 +138,11 @@ def test_the_navigation_is_made_from_the_pages(tmp_path):
         {"Guide": "query.md"},
         {"About": "about.md"},
     ]
-    for name in ("worlds.md", "notebooks/a/index.md", "notebooks/zoo/index.md"):  # zoo is a study: no such method
+    for name in ("worlds/index.md", "notebooks/a/index.md", "notebooks/zoo/index.md"):  # zoo is a study: no such method
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).touch()
     assert {"Reproductions": "notebooks/a/index.md"} in navigation(tmp_path)
-    assert {"Worlds and measures": ["worlds.md", "notebooks/zoo/index.md"]} in navigation(tmp_path)
+    assert {"Worlds and measures": ["worlds/index.md", "notebooks/zoo/index.md"]} in navigation(tmp_path)
 
 
 def test_an_unknown_generated_part_names_file_and_line():

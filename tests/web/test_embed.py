@@ -56,7 +56,6 @@ def test_the_run_is_named():
     ("part", "sentence"),
     [
         ("media worlds room", r"'room' is not a picture or film of the run worlds; nearest: rooms; allowed: map"),
-        ("media rooms map", r"nothing was run for 'rooms'; type: kiloframe run rooms"),
         ("number worlds rooms sped", r"'rooms sped' is not a measure of the run worlds; .*rooms speed"),
         ("media worlds", r"the part 'media' cannot be made"),
         ("film worlds rooms", r"nothing makes the part 'film worlds rooms'; there are: made, media, number"),
@@ -65,6 +64,11 @@ def test_the_run_is_named():
 def test_what_cannot_be_shown_names_file_and_line(part, sentence):
     with pytest.raises(UserError, match=r"docs/worlds\.md:3: .*" + sentence):
         page(f"one\n\n<!-- kf:{part} -->")
+
+
+def test_what_was_not_run_says_so():
+    for part in ("media rooms map", "number rooms a b", "made rooms"):
+        assert "not run yet; type <code>kiloframe run rooms</code>" in page(f"<!-- kf:{part} -->")
 
 
 def test_how_deep_a_page_lies():
