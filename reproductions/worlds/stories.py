@@ -192,8 +192,8 @@ class Stories(World[Truth]):
 
     Example:
         >>> world = Stories()
-        >>> [scene.caption for scene in world.script(seed=4, scenes=2)]
-        ['the yellow bird jumps in the forest.', 'the pink cat walks in the desert.']
+        >>> print(*(scene.caption for scene in world.script(seed=4, scenes=2)))
+        the yellow bird jumps in the forest. the pink cat walks in the desert.
         >>> world.tell(["The orange cat waits in the city at night."], seed=0).video.shape
         (32, 3, 16, 16)
     """
