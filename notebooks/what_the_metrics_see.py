@@ -72,7 +72,7 @@ def faults(video, which):
 # *shuffle* plays all frames in random order, *blur* shows what a predictor shows that was trained to make the mean
 # squared error small, *noise* is noise.
 
-# %%
+# %% tags=["hide-input"]
 shown = {name: faults(films(name, 1, 0, 48)[1], 0) for name in ("shapes", "stories", "timelapse")}
 report.video(
     grid([film[0] for states in shown.values() for film in states.values()], columns=6), "faults", scale_up=6,
@@ -87,7 +87,7 @@ report.video(
 # that more than a picture without any detail. Here two predictions of the same real video are compared: *late* is the
 # real video itself, three frames late, every frame sharp and every motion lawful; *blur* has no detail left.
 
-# %%
+# %% tags=["hide-input"]
 LATE = 3
 rows, guesses = [], {}
 for name in worlds.NAMES:
@@ -108,7 +108,7 @@ report.table(
     f"The sharp, lawful video that is {LATE} frames late, and the blurred one, each against the real video.",
 )  # fmt: skip
 
-# %%
+# %% tags=["hide-input"]
 _, video, _ = films("shapes", 1, 0, 20 + LATE)
 report.image(
     contact_sheet(np.concatenate([video[0, LATE::5][:4], video[0, :-LATE:5][:4], baselines.blur(video[:, LATE:])[0, ::5][:4]]), columns=4, scale_up=6, numbers=False),  # noqa: E501
@@ -123,7 +123,7 @@ report.image(
 # Temporal flickering, 1 less the mean change between frames, and the warping error, what is left after the motion is
 # taken out, ask whether a video is calm. Nothing is calmer than a frozen one.
 
-# %%
+# %% tags=["hide-input"]
 CALM = ("real", "freeze", "blur", "noise")
 rows, calmness = [], {}
 for name in worlds.NAMES:
@@ -149,7 +149,7 @@ report.table(
 #
 # $$d^2 = |m_1 - m_2|^2 + \operatorname{tr}\!\left(C_1 + C_2 - 2\,(C_1 C_2)^{1/2}\right)$$
 
-# %%
+# %% tags=["hide-input"]
 network = networks.load("world")
 STATES = ("real", "freeze", "repeat", "shuffle", "blur", "noise")
 
@@ -181,7 +181,7 @@ report.table(
 # %% [markdown]
 # Now features of single frames: the same network, shown one frame sixteen times over, so that nothing moves.
 
-# %%
+# %% tags=["hide-input"]
 rows = []
 for name in worlds.NAMES:
     _, video, _ = films(name, max(8, few), seed, 16)
@@ -210,7 +210,7 @@ report.table(
 # Long videos are often judged by windows: cut into blocks of 16 frames, each block judged as a clip (NUWA-XL's B-FVD-16
 # does so). Glue blocks of *different* real videos together, and every block is perfect.
 
-# %%
+# %% tags=["hide-input"]
 BLOCK = 16
 
 
@@ -253,7 +253,7 @@ report.table(
 # of real from real at the same count, and two papers with different counts cannot be compared. The kernel distance has
 # no such bias; its values scatter around 0 instead.
 
-# %%
+# %% tags=["hide-input"]
 counts = [n for n in (128, 192, 256, 384, 512, 768, 1024) if n <= 4 * clips]
 floors = {"Frechet distance": [], "kernel distance": []}
 for which in seeds:
@@ -274,7 +274,7 @@ report.curve(
 # what each counts stands with its code, in `reproductions/measures/`. No single one suffices: a frozen digit keeps its
 # identity, and a shuffled one too. Together they leave no fault uncaught.
 
-# %%
+# %% tags=["hide-input"]
 for name in worlds.NAMES:
     found = {state: {} for state in STATES}
     for which in seeds:
@@ -292,14 +292,14 @@ for name in worlds.NAMES:
             values = np.array(found[state][q.id])
             if np.isfinite(values).all():
                 report.measure(q.id, f"{name}: {state}", q.name, values, unit=q.unit, better=q.better)
-            cells.append(f"{np.nanmean(values):.2f}" if np.isfinite(values).any() else "says nothing")
-        rows.append([q.name, q.unit, q.better, *cells])
-    report.table(["Measure", "Unit", "Better", *STATES], rows, f"{name}: frames {PREFIX} to {frames - 1} of {few} videos, mean of {tries} seeds.")  # fmt: skip  # noqa: E501
+            cells.append(f"{np.nanmean(values):.2f}" if np.isfinite(values).any() else "n/a")
+        rows.append([f"{q.name} ({q.unit})", q.better, *cells])
+    report.table(["Measure", "Better", *STATES], rows, f"{name}: frames {PREFIX} to {frames - 1} of {few} videos, mean of {tries} seeds; n/a: nothing to judge.")  # fmt: skip  # noqa: E501
 
 # %% [markdown]
 # ## What was found
 
-# %%
+# %% tags=["hide-input"]
 blurred = [name for name, means in guesses.items() if means["blur"][0] > means["late"][0]]
 calmer = [name for name, calm in calmness.items() if calm["freeze"] > calm["real"]]
 seen = {name: np.mean(over_clips[name]["shuffle"]) / np.mean(over_clips[name]["real"]) for name in worlds.NAMES}

@@ -55,7 +55,7 @@ def film(world, count=3, start=0, first=seed, length=frames):
 #
 # The hundredth hour of a video costs what its first second costs, and two ways to cut a clip agree bit for bit.
 
-# %%
+# %% tags=["hide-input"]
 rows = []
 for name in worlds.NAMES:
     world = worlds.world(name, 16)
@@ -167,7 +167,7 @@ report.video(
     alt="Three first-person walks side by side through rooms with striped, tiled and painted walls.",
 )  # fmt: skip
 
-# %%
+# %% tags=["hide-input"]
 walk = rooms.clip(seed, 0, rooms.loop + 1)
 assert np.array_equal(walk.video[-1], walk.video[0]) and walk.truth.earlier[-1] == 0
 drawn, axes = figure(columns=3, height=2.5)
@@ -203,7 +203,7 @@ report.video(
     alt="Three skies over hills side by side: clouds drift, the light goes from night to morning or from day to dusk.",
 )  # fmt: skip
 
-# %%
+# %% tags=["hide-input"]
 day = timelapse.clip(seed, 0, 2 * timelapse.day_frames if scale != "smoke" else 24)
 report.image(
     np.round(day.video[:, :, :, side // 2].transpose(2, 0, 1).repeat(4, 0).repeat(2, 1) * 255).astype(np.uint8),
@@ -218,7 +218,7 @@ report.image(
 # Training must never wait for its data. Frames per second at the size each method trains on, in batches of 32 clips of
 # 16 frames, the best of several tries on this machine's cores.
 
-# %%
+# %% tags=["hide-input"]
 bars = {
     "digits": (16, 20_000),
     "shapes": (16, 20_000),
