@@ -73,9 +73,9 @@ def faults(video, which):
 # squared error small, *noise* is noise.
 
 # %% tags=["hide-input"]
-shown = {name: faults(films(name, 1, 0, 48)[1], 0) for name in ("shapes", "stories", "timelapse")}
+shown = {name: faults(films(name, 1, 0, 40)[1], 0) for name in ("shapes", "stories", "timelapse")}
 report.video(
-    grid([film[0] for states in shown.values() for film in states.values()], columns=6), "faults", scale_up=6,
+    grid([film[0] for states in shown.values() for film in states.values()], columns=6), "faults", scale_up=4,
     caption="Three worlds, from left to right: real, freeze, repeat, shuffle, blur, noise.",
     alt="A grid of small videos, three worlds by six states; the first column moves as it should, the last is noise.",
 )  # fmt: skip
