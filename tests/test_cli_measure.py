@@ -83,7 +83,11 @@ def test_distances_over_the_world_network(kf, tmp_path):
     row = found["frechet_world", "fake against real"]
     assert row["name"] == "Frechet distance over world-network features" and math.isfinite(row["value"])
     assert row["settings"]["real vectors"] == 132 and row["count"] == 4
+    assert row["settings"]["window"] == "16 frames" and row["settings"]["frames"] == "528", "clips of what length"
     assert any("2048" in warning for warning in row["warnings"])
+    write_video(tmp_path / "fake/short.webp", world("digits", 16).clip(0, 0, 15).video)
+    (row,) = measured(kf, tmp_path / "real", tmp_path / "fake", "--measures", "kernel_world").values()
+    assert "left out, with fewer than 16 frames: short.webp" in row["warnings"]
     code, _, err = kf("measure", str(tmp_path / "real/0.webp"), str(tmp_path / "fake"), "--measures", "frechet_world")
     assert code == 2 and "33" in err and "128" in err, "fewer clips than twice the features"
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from kiloframe.errors import UserError
 from kiloframe.words import choose, fold
 from reproductions.footage import video_files
+from reproductions.measures.accumulate import span_of
 from reproductions.measures.distances import FrechetDistance, KernelDistance
 from reproductions.measures.estimate import Estimate
 from reproductions.measures.flow import MotionAmount, WarpingError
@@ -34,6 +35,7 @@ __all__ = ["DEFAULT", "MEASURES", "FileMeasure", "Options", "Row", "measure_file
 
 _PIECE = 32  # frames that are read and compared at once
 _CLIPS = 16  # clips whose features are made at once
+_Used = dict[Path, int]  # how many frames of each file a measure over features looked at
 
 
 @dataclass(frozen=True)
@@ -250,16 +252,36 @@ def _of_sets(
     for m in wanted:
         network = networks[m.network]
         boxes[m.id] = (KernelDistance if m.id in ("kvd", "kernel_world") else FrechetDistance)(network.name)
+    used: dict[str, _Used] = {m.network or "": {} for m in wanted}
     for side, files in sides.items():
         for file in files:
             progress(f"features of {file.name}")
-            for name in dict.fromkeys(m.network for m in wanted):
+            for name in used:
                 features = _features(file, networks[name], options)
+                used[name][file] = len(features) * _clip(networks[name], options)
                 for m in wanted:
                     if m.network == name and len(features):
                         boxes[m.id].update(**{side: features[None]})
     for m in wanted:
-        yield Row(m.id, "fake against real", boxes[m.id].compute())
+        found = boxes[m.id].compute()
+        yield Row(m.id, "fake against real", _framed(found, networks[m.network], used[m.network or ""], options))
+
+
+def _clip(network: FeatureNetwork, options: Options) -> int:
+    """Frames behind one row of features."""
+    return options.window if network.kind == "clips" else 1
+
+
+def _framed(found: Estimate, network: FeatureNetwork, used: _Used, options: Options) -> Estimate:
+    """The estimate with what features alone cannot tell: frames per clip, how many of each file were used, and which
+    files were too short for a clip.
+    """
+    clip = _clip(network, options)
+    frames = {"window": f"{clip} frame{'s' * (clip != 1)}", "frames": span_of([n for n in used.values() if n])}
+    short = [file.name for file, n in used.items() if not n]
+    more = f" and {len(short) - 1} more" if len(short) > 1 else ""
+    left = (f"left out, with fewer than {clip} frames: {short[0]}{more}",) if short else ()
+    return replace(found, settings={**found.settings, **frames}, warnings=found.warnings + left)
 
 
 def _features(file: Path, network: FeatureNetwork, options: Options) -> NDArray[np.float64]:
@@ -284,20 +306,25 @@ def _of_each(
     said = _captions(options.captions, sides) if any(m.id == "clipsim" for m in wanted) else {}
     for side, files in sides.items():
         boxes: dict[str, Any] = {m.id: _alone(m, networks) for m in wanted}
+        clips: _Used = {}
         for file in files:
             progress(file.name)
             for m in wanted:
                 if m.network is None:
                     boxes[m.id].update(_whole(file, options))
                 elif m.id == "is":
-                    boxes[m.id].update(_features(file, networks[m.network], options))
+                    features = _features(file, networks[m.network], options)
+                    clips[file] = len(features) * _clip(networks[m.network], options)
+                    if len(features):
+                        boxes[m.id].update(features)
                 elif m.id == "clipsim":
                     text = networks["clip_text"].features([said[file.stem]])
                     boxes[m.id].update(_features(file, networks[m.network], options)[None], text)
                 else:
                     boxes[m.id].update(_features(file, networks[m.network], options)[None])
         for m in wanted:
-            yield Row(m.id, side, boxes[m.id].compute())
+            found = boxes[m.id].compute()
+            yield Row(m.id, side, _framed(found, networks["c3d"], clips, options) if m.id == "is" else found)
 
 
 def _alone(m: FileMeasure, networks: Mapping[str, FeatureNetwork]) -> Any:
