@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 from collections.abc import Callable, Mapping
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from kiloframe.catalogue import Catalogue
     from kiloframe.results import Media, Result
 
-__all__ = ["counts", "fill", "moving_picture", "networks", "write_pages"]
+__all__ = ["counts", "fill", "moving_picture", "networks", "world_network", "write_pages"]
 
 _PART = re.compile(r"<!-- kf:([a-z-]+)((?: [^\s>]+)*) -->")
 Part = str | Callable[..., str]
@@ -41,6 +42,7 @@ def write_pages(cat: Catalogue, results: _Results, root: Path, docs: Path, studi
     ran = {**results, **(studies or {})}
     fixed: dict[str, Part] = {
         "counts": counts(cat, results), "moving-picture": moving_picture(results, docs), "networks": networks,
+        "world-network": lambda: world_network(root),
     }  # fmt: skip
     for file in written:
         where = f"docs/{file.as_posix()}"
@@ -94,6 +96,23 @@ def networks() -> str:
     from reproductions.measures.networks import markdown
 
     return markdown()
+
+
+def world_network(root: Path) -> str:
+    """How well the kept world network predicts each world's truth on held-out seeds, as a table, from the report beside
+    its weights; a sentence where there is no such report.
+    """
+    file = root / "weights" / "world_network.json"
+    if not file.is_file():
+        return "The network was not trained here yet.\n"
+    report = json.loads(file.read_text("utf-8"))
+    lines = ["| World | What is predicted | Held-out seeds | Commonest answer |", "|---|---|---|---|"]
+    for key, found in report["held_out"].items():
+        world, _, target = key.partition("_")
+        told = "which world it is" if target == "world" else target
+        lines.append(f"| {world} | {told} | {found['value']:.3f} | {found['chance']:.3f} |")
+    made = f"{report['steps']:,} steps, {report['seconds'] / 60:.0f} minutes on {report['machine']}"
+    return "\n".join(lines) + f"\n\nTrained in {made}; make it again with `{report['command']}`.\n"
 
 
 def counts(cat: Catalogue, results: _Results) -> str:
