@@ -1,9 +1,9 @@
 """KTH Actions: 25 persons, 6 actions, 4 scenarios; 2,391 sequences in 599 files, 160x120 at 25 fps (ICPR 2004).
 
 An item is a sequence of 00sequences.txt, not a file: between the sequences of one file the actor is out of sight.
-Assumptions beyond the dossier: the sequence file may open with prose, and lines `Training:`, `Validation:` and `Test:`
-in it name the official persons; a file it marks `*missing*` was never published; sequences may overlap and need not
-stand in order.
+Assumptions beyond catalogue/datasets/kth.yaml: the sequence file may open with prose, and lines `Training:`,
+`Validation:` and `Test:` in it name the official persons; a file it marks `*missing*` was never published; sequences
+may overlap and need not stand in order.
 """
 
 from __future__ import annotations

@@ -2,9 +2,9 @@
 
 Two forms of its captions are read. The official json (`videos` with their split and category, `sentences`), in one
 file or two, and Frozen in Time's annotation/MSR_VTT.json (`annotations`), whose splits are lists of video ids. The
-retrieval splits (JSFusion, 1k-A) are not the splits that generation is judged on. Assumptions beyond the dossier: the
-official split "validate" is val; the lists of the three splits end in _full.txt; start and end time say where a clip
-came from, the files are already cut.
+retrieval splits (JSFusion, 1k-A) are not the splits that generation is judged on. Assumptions beyond
+catalogue/datasets/msr_vtt.yaml: the official split "validate" is val; the lists of the three splits end in _full.txt;
+start and end time say where a clip came from, the files are already cut.
 """
 
 from __future__ import annotations

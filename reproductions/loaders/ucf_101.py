@@ -1,6 +1,6 @@
 """UCF-101: 13,320 clips of 101 human actions, 320x240, with three official splits (arXiv 1212.0402).
 
-Assumption beyond the dossier: the class in a file's name may differ in case from the class index.
+Assumption beyond catalogue/datasets/ucf_101.yaml: the class in a file's name may differ in case from the class index.
 """
 
 from __future__ import annotations
