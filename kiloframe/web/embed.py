@@ -3,10 +3,12 @@
 <!-- kf:media worlds digits -->             the film or picture `digits` of the run `worlds`
 <!-- kf:number worlds digits speed -->      the measure `speed` of the subject `digits`, with its interval
 <!-- kf:made worlds -->                     one line: which run all this comes from
+<!-- kf:quantities digits -->               the exact measures of a world, as its code describes them
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from html import escape
 from pathlib import Path
@@ -66,7 +68,26 @@ def parts(runs: _Runs, depth: int) -> dict[str, Callable[..., str]]:
             f"make it again with <code>{escape(result.command)}</code>.</p>"
         )
 
-    return {"media": media, "number": number, "made": made}
+    return {"media": media, "number": number, "made": made, "quantities": _quantities}
+
+
+def _quantities(world: str) -> str:
+    from reproductions import worlds
+    from reproductions.measures.exact import quantities
+
+    if world not in worlds.NAMES:
+        raise refuse(world, "world", worlds.NAMES)
+    rows = "".join(
+        f'<tr><th scope="row">{escape(q.name)}</th><td>{escape(q.unit)}, {q.better} is better</td>'
+        f'<td class="kf-long">{re.sub("`([^`]+)`", r"<code>\1</code>", escape(q.about))}</td></tr>'
+        for q in quantities(world)
+    )
+    head = "".join(f'<th scope="col">{title}</th>' for title in ("Measure", "Unit", "What counts, and what does not"))
+    return (
+        f'<details class="kf-quantities"><summary>What is measured exactly in {world}</summary>'
+        f'<div class="kf-wrap" tabindex="0" role="region" aria-label="Exact measures of {world}">'
+        f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div></details>"
+    )
 
 
 def _absent(slug: str) -> str:

@@ -71,5 +71,14 @@ def test_what_was_not_run_says_so():
         assert "not run yet; type <code>kiloframe run rooms</code>" in page(f"<!-- kf:{part} -->")
 
 
+def test_the_exact_measures_of_a_world_come_from_its_code():
+    from reproductions.measures.exact import quantities
+
+    table = page("<!-- kf:quantities stories -->")
+    assert all(f">{q.name}</th>" in table for q in quantities("stories")) and table.count("<tr>") == 13
+    with pytest.raises(UserError, match=r"docs/worlds\.md:1: .*'storys' is not a world; nearest: stories"):
+        page("<!-- kf:quantities storys -->")
+
+
 def test_how_deep_a_page_lies():
     assert [page_depth(Path(name)) for name in ("index.md", "worlds.md", "a/index.md", "a/b.md")] == [0, 1, 1, 2]
