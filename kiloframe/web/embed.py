@@ -79,7 +79,7 @@ def _quantities(world: str) -> str:
         raise refuse(world, "world", worlds.NAMES)
     rows = "".join(
         f'<tr><th scope="row">{escape(q.name)}</th><td>{escape(q.unit)}, {q.better} is better</td>'
-        f'<td class="kf-long">{re.sub("`([^`]+)`", r"<code>\1</code>", escape(q.about))}</td></tr>'
+        f'<td class="kf-long">{_code(escape(q.about))}</td></tr>'
         for q in quantities(world)
     )
     head = "".join(f'<th scope="col">{title}</th>' for title in ("Measure", "Unit", "What counts, and what does not"))
@@ -88,6 +88,11 @@ def _quantities(world: str) -> str:
         f'<div class="kf-wrap" tabindex="0" role="region" aria-label="Exact measures of {world}">'
         f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div></details>"
     )
+
+
+def _code(text: str) -> str:
+    """What stands in backticks as code."""
+    return re.sub(r"`([^`]+)`", r"<code>\1</code>", text)
 
 
 def _absent(slug: str) -> str:
