@@ -76,6 +76,8 @@ def test_the_exact_measures_of_a_world_come_from_its_code():
 
     table = page("<!-- kf:quantities stories -->")
     assert all(f">{q.name}</th>" in table for q in quantities("stories")) and table.count("<tr>") == 13
+    rooms = page("<!-- kf:quantities rooms -->")
+    assert "<code>motion</code>" in rooms and "`" not in rooms
     with pytest.raises(UserError, match=r"docs/worlds\.md:1: .*'storys' is not a world; nearest: stories"):
         page("<!-- kf:quantities storys -->")
 
