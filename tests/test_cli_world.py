@@ -1,5 +1,11 @@
 """`kiloframe world`: a film of a toy world, whole or not at all."""
 
+import os
+import signal
+import subprocess
+import sys
+import time
+
 import numpy as np
 import pytest
 
@@ -51,6 +57,9 @@ def test_a_film_of_every_world(kf, tmp_path, name):
         (["rooms", "--memory"], "--memory is an option of the digits world"),
         (["rooms", "--size", "8"], "frames of 16 to 128 pixels, not 8"),
         (["rooms", "--frames", "0"], "--frames"),
+        (["rooms", "--seed", str(2**64)], "'--seed'"),
+        (["rooms", "--start", str(10**15 + 1)], "'--start'"),
+        (["rooms", "--out", ""], "--out names no file"),
         (["digits", "-o", "a.mpg"], "allowed: .mp4"),
         (["digits", "-o", "/dev/null/a.mp4"], "cannot be written"),
     ],
@@ -70,3 +79,24 @@ def test_memory_hides_the_digit(kf, tmp_path):
     )
     world = worlds.world("digits", 16, memory=True)
     assert np.abs(read_video(target).frames / 255 - world.clip(0, 0, 40).video.transpose(0, 2, 3, 1)).max() < 0.003
+
+
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
+def test_a_stopped_film_leaves_the_older_file_and_nothing_else(tmp_path, name):
+    target = tmp_path / "d.webp"
+    target.write_bytes(b"an older file")
+    words = ["world", "digits", "--frames", "1000000", "--size", "16", "-o", str(target)]
+    code = f"from kiloframe.cli import invoke; raise SystemExit(invoke({words!r}))"
+    running = subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.PIPE, text=True)
+    try:
+        end = time.monotonic() + 60
+        while len(os.listdir(tmp_path)) < 2 and time.monotonic() < end:
+            time.sleep(0.05)
+        assert len(os.listdir(tmp_path)) == 2, "the film was never begun"
+        running.send_signal(getattr(signal, name))
+        assert running.communicate(timeout=60)[1] == "kiloframe: interrupted; nothing half-written was left behind\n"
+    finally:
+        running.kill()
+        running.wait()
+    assert running.returncode == 130
+    assert os.listdir(tmp_path) == ["d.webp"] and target.read_bytes() == b"an older file"

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
 from typing import Any
 
 import click
@@ -14,8 +19,15 @@ from kiloframe.errors import UserError
 @click.argument("name", required=False)
 @click.option("--list", "listing", is_flag=True, help="Print the worlds and what is seen in each.")
 @click.option("--frames", type=click.IntRange(1), default=100, show_default=True, metavar="N", help="10 are a second.")
-@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Which of its endless videos.")
-@click.option("--start", type=click.IntRange(0), default=0, show_default=True, metavar="N", help="First frame.")
+@click.option(
+    "--seed",
+    type=click.IntRange(0, 2**64 - 1),
+    default=0,
+    show_default=True,
+    metavar="N",
+    help="Which of its endless videos.",
+)
+@click.option("--start", type=click.IntRange(0, 10**15), default=0, show_default=True, metavar="N", help="First frame.")
 @click.option("--size", type=int, default=64, show_default=True, help="Pixels per side, 16 to 128.")
 @click.option("--scale-up", type=click.IntRange(1, 32), help="Squares per pixel; default: to about 512 pixels.")
 @click.option("--memory", is_flag=True, help="digits only: with the curtain behind which they hide.")
@@ -56,6 +68,8 @@ def command(
     if memory and name != "digits":
         raise UserError("--memory is an option of the digits world; leave it away")
     world = worlds.world(name, size, memory=True) if memory else worlds.world(name, size)
+    if out == "":
+        raise UserError(f"--out names no file; write one, for example --out {name}.mp4, or leave it away")
     target = out or f"{name}.mp4"
     film(world, target, frames, seed, start, scale_up or max(1, round(512 / size / 2) * 2))
     length = f"{frames} frames, {frames / world.fps:g} s at {world.fps} frames per second"
@@ -69,6 +83,7 @@ def film(world: Any, target: str, frames: int, seed: int, start: int, scale_up: 
     from reproductions.video import VideoWriter
 
     with (
+        _stoppable(),
         VideoWriter(target, fps=world.fps, scale_up=scale_up) as writer,
         tqdm(total=frames, unit="frame", desc=world.name, disable=None) as bar,
     ):
@@ -76,6 +91,30 @@ def film(world: Any, target: str, frames: int, seed: int, start: int, scale_up: 
             count = min(_CHUNK, frames - first)
             writer.write(world.clip(seed, start + first, count).video)
             bar.update(count)
+
+
+@contextmanager
+def _stoppable() -> Iterator[None]:
+    """Within the block SIGTERM, and the end of the terminal, stop as Ctrl-C does: the unfinished file is taken away.
+
+    A signal that is ignored (nohup) or answered by someone else stays so.
+    """
+    names = [name for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]  # Windows has no SIGHUP
+    numbers = [getattr(signal, name) for name in names]
+    if threading.current_thread() is not threading.main_thread():  # which alone may set handlers
+        numbers = []
+    changed = [number for number in numbers if signal.getsignal(number) is signal.SIG_DFL]
+    for number in changed:
+        signal.signal(number, _interrupt)
+    try:
+        yield
+    finally:
+        for number in changed:
+            signal.signal(number, signal.SIG_DFL)
+
+
+def _interrupt(_number: int, _frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
 
 
 _CHUNK = 50
