@@ -128,6 +128,16 @@ def test_mistakes(kf, folders, tmp_path):
     mistake(kf, "x.pt", real, fake, "--measures", "fvd", "--network", "i3d=x.pt")
 
 
+def test_values_that_fit_nothing(kf, folders):
+    real, fake = folders / "real/0.webp", folders / "fake/0.webp"
+    mistake(kf, "--measures names none; allowed: psnr", real, fake, "--measures", " ,")
+    mistake(kf, "measure needs two files or folders", real, "")
+    mistake(kf, "'--size'", real, fake, "--size", "1000000")
+    for measure in ("motion", "warping-error"):
+        mistake(kf, "frames of 1x1 have nowhere to go", real, fake, "--size", "1", "--measures", measure)
+    mistake(kf, "no real file has the 71 frames", real, fake, "--window", "71", "--measures", "kernel-world")
+
+
 def test_a_famous_measure_without_its_network_says_what_to_fetch(kf, folders, tmp_path, monkeypatch):
     monkeypatch.setenv("KILOFRAME_NETWORKS", str(tmp_path))
     for measure, file in (("fvd", "i3d_pretrained_400.pt"), ("fid", "pt_inception"), ("lpips", "alexnet")):
@@ -161,7 +171,11 @@ def test_captions_belong_to_their_files(kf, tmp_path, monkeypatch):
     assert found["clipsim", "real"]["value"] == 1 and found["clipsim", "fake"]["value"] == 0.5
     assert found["clipsim", "real"]["name"] == "Text similarity of a test's encoder embeddings", "no borrowed name"
     assert found["clipsim", "real"]["network"]["weights sha256"] == "0" * 64
+    table.write_text("file,caption\na.mp4,dark\nb.mp4,bright\n", encoding="utf-8-sig")  # as spreadsheets save it
+    assert measured(kf, *asked, table)["clipsim", "real"]["value"] == 1
     mistake(kf, "CLIPSIM needs to know what each video should show", *asked[:-1])
+    table.write_text("file,caption\na,dark\nb,  \n")
+    mistake(kf, "has no caption for b.webp", *asked, table)
     table.write_text("file,caption\na,dark\n")
     mistake(kf, "has no caption for b.webp", *asked, table)
     table.write_text("name,text\na,dark\n")

@@ -17,7 +17,7 @@ from kiloframe.errors import UserError
 @click.argument("fake", type=click.Path(), required=False)
 @click.option("--measures", multiple=True, metavar="NAME,...", help="Which; default: psnr,ssim. --list names them all.")
 @click.option("--list", "listing", is_flag=True, help="Print the measures and the network that each needs.")
-@click.option("--size", type=click.IntRange(1), metavar="N", help="Bring all frames to N x N pixels first.")
+@click.option("--size", type=click.IntRange(1, 4096), metavar="N", help="Bring all frames to N x N pixels first.")
 @click.option("--frames", type=click.IntRange(1), metavar="N", help="Only the first N frames of every file.")
 @click.option("--window", type=click.IntRange(1), default=16, show_default=True, metavar="N", help="Frames per clip.")
 @click.option(
@@ -60,10 +60,12 @@ def command(
         rows = [(m.id, m.name, kinds[m.of], m.network or "") for m in files.MEASURES.values()]
         output.print_rows(form, ("measure", "name", "of", "network"), rows)
         return
-    if real is None or fake is None:
+    if not real or not fake:
         raise UserError("measure needs two files or folders, the real one first: kiloframe measure REAL FAKE")
     options = files.Options(size, frames, window, _networks(given), captions)
-    chosen = split(measures) or list(files.DEFAULT)
+    chosen = split(measures) if measures else list(files.DEFAULT)
+    if not chosen:
+        raise UserError(f"--measures names none; allowed: {', '.join(files.MEASURES)}")
     with Progress() as bar:
         found = files.measure_files(real, fake, chosen, options, bar.tell)
     if form == "json":

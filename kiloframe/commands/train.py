@@ -58,6 +58,8 @@ def command(
     execute.checkout()
     if clips is not None and dataset is not None:
         raise UserError("--clips and --dataset cannot both say where the clips come from; leave one away")
+    if clips == "":
+        raise UserError("--clips names nothing; write a video file or a folder of videos, or leave it away")
     if split is not None and dataset is None:
         raise UserError("--split is of a data set; say which with --dataset NAME=FOLDER, or leave it away")
     from reproductions.loaders.source import ClipSource

@@ -262,6 +262,12 @@ def _of_sets(
                 for m in wanted:
                     if m.network == name and len(features):
                         boxes[m.id].update(**{side: features[None]})
+        for name, of in used.items():
+            if not any(of[file] for file in files):
+                clip = _clip(networks[name], options)
+                raise UserError(
+                    f"no {side} file has the {clip} frames of a clip; give longer files or another --window"
+                )
     for m in wanted:
         found = boxes[m.id].compute()
         yield Row(m.id, "fake against real", _framed(found, networks[m.network], used[m.network or ""], options))
@@ -311,7 +317,13 @@ def _of_each(
             progress(file.name)
             for m in wanted:
                 if m.network is None:
-                    boxes[m.id].update(_whole(file, options))
+                    film = _whole(file, options)
+                    if m.id != "flickering" and min(film.shape[-2:]) < 2:
+                        h, w = film.shape[-2:]
+                        raise UserError(
+                            f"{m.id} follows pixels, and frames of {h}x{w} have nowhere to go; 2x2 is least"
+                        )
+                    boxes[m.id].update(film)
                 elif m.id == "is":
                     features = _features(file, networks[m.network], options)
                     clips[file] = len(features) * _clip(networks[m.network], options)
@@ -342,7 +354,7 @@ def _captions(path: str | None, sides: Mapping[str, list[Path]]) -> dict[str, st
     if path is None:
         raise UserError("CLIPSIM needs to know what each video should show; name a CSV file with --captions")
     try:
-        with Path(path).open(encoding="utf-8", newline="") as file:
+        with Path(path).open(encoding="utf-8-sig", newline="") as file:  # spreadsheets begin with a mark
             table = csv.DictReader(file)
             if not {"file", "caption"} <= set(table.fieldnames or ()):
                 raise UserError(f"{path}, line 1: the columns must be file and caption, not {table.fieldnames}")
@@ -350,6 +362,6 @@ def _captions(path: str | None, sides: Mapping[str, list[Path]]) -> dict[str, st
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise UserError(f"the captions {path} cannot be read ({error}); they are a CSV file in UTF-8") from None
     for film in (film for films in sides.values() for film in films):
-        if not said.get(film.stem):
+        if not said.get(film.stem, "").strip():
             raise UserError(f"{path} has no caption for {film.name}; every file needs one")
     return said

@@ -142,6 +142,7 @@ def test_a_data_set(tmp_path, kf):
         (["--dataset", "kth={tmp}"], "there is no KTH Actions in "),
         (["--dataset", "kth={tmp}", "--split", "dev"], "'dev' is not a split of kth"),
         (["--dataset", "kth={tmp}", "--clips", "x"], "--clips and --dataset cannot both say where the clips come from"),
+        (["--clips", ""], "--clips names nothing"),
         (["--clips", "x", "--split", "train"], "--split is of a data set"),
     ],
 )
