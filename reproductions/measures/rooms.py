@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kiloframe.errors import UserError
+from reproductions.measures.check import clips
 from reproductions.measures.exact import Quantity
 from reproductions.worlds.base import World
 from reproductions.worlds.rooms import Rooms, Truth
@@ -96,8 +97,8 @@ _SAME = 0.03  # relative difference of depth up to which a point is taken for th
 
 
 def per_frame(video: F32, truth: Truth, world: World[Any]) -> dict[str, F64]:
-    """Every quantity by id, (b, t), for video (b, t, 3, h, w), as `measures.exact` says. Raises UserError for another
-    size than the world's, or another number of videos or frames than the truth's.
+    """Every quantity by id, (b, t), for video (b, t, 3, h, w), as `measures.exact` says. Raises UserError as
+    `check.clips`, and for another size than the world's, or another number of videos or frames than the truth's.
     """
     if not isinstance(world, Rooms):
         raise UserError(f"these measures are for the rooms world, not {world.name}")
@@ -106,6 +107,7 @@ def per_frame(video: F32, truth: Truth, world: World[Any]) -> dict[str, F64]:
         raise UserError(
             f"the video must have the shape {(*lead, 3, size, size)}, as world and truth, not {video.shape}"
         )
+    clips(video, "the video", (0, 1))
     found = {quantity.id: np.full(lead, np.nan) for quantity in QUANTITIES}
     for n in range(lead[0]):
         for at in range(0, lead[1], _PIECE):

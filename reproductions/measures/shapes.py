@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kiloframe.errors import UserError
+from reproductions.measures.check import clips
 from reproductions.measures.exact import Quantity
 from reproductions.measures.motion import FIRST, Walls, bounces, known_mean, nearest_path, step_error
 from reproductions.measures.shapes_reader import CLEAR, Reading, read_shapes
@@ -99,13 +100,14 @@ def per_frame(video: NDArray[np.float32], truth: Source, world: Shapes) -> dict[
     """Every measure of QUANTITIES by its id: (b, t), NaN where it says nothing.
 
     video: (b, t, 3, h, w) in [0, 1]; truth: the world's for the same seeds and frames, or one caption per video, or
-    None (see the module's head). Raises UserError for frames of another size than the world's, a truth of other
-    frames, and captions that are too few, too many or outside the grammar.
+    None (see the module's head). Raises UserError as `check.clips`, for frames of another size than the world's, a
+    truth of other frames, and captions that are too few, too many or outside the grammar.
     """
     if video.ndim != 5 or video.shape[2:] != (3, world.size, world.size):
         raise UserError(
             f"videos of this shapes world are (b, t, 3, {world.size}, {world.size}), not {tuple(video.shape)}"
         )
+    clips(video, "the video", (0, 1))
     return judge(read_shapes(video), truth, world)
 
 

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kiloframe.errors import UserError
+from reproductions.measures.check import clips
 from reproductions.measures.exact import Quantity
 from reproductions.measures.stories_reader import Reading, read_stories
 from reproductions.worlds import stories as story
@@ -93,12 +94,13 @@ QUANTITIES: tuple[Quantity, ...] = (
 def per_frame(video: NDArray[np.float32], truth: Truth, world: Stories) -> dict[str, Floats]:
     """Every quantity of QUANTITIES, by id: (b, t) float64. See `exact.exact`.
 
-    truth: of `Stories.batch`, or of `Stories.tell` with an axis in front. Raises UserError for a video whose frames
-    are not of the world's size or whose length is not the truth's.
+    truth: of `Stories.batch`, or of `Stories.tell` with an axis in front. Raises UserError as `check.clips`, and for
+    a video whose frames are not of the world's size or whose length is not the truth's.
     """
     if video.ndim != 5 or video.shape[-1] != world.size or video.shape[:2] != truth.scene.shape:
         wanted = (*truth.scene.shape, 3, world.size, world.size)
         raise UserError(f"a video of this world and truth is {wanted}, not {tuple(video.shape)}")
+    clips(video, "the video", (0, 1))
     reading = read_stories(video)
     motion = read_motion(reading, truth)
     seen = reading.visible

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kiloframe.errors import UserError
+from reproductions.measures.check import clips
 from reproductions.measures.exact import Quantity
 from reproductions.worlds.timelapse import SUMMIT, Timelapse, Truth, backdrop, hill_colours, night, orbit
 
@@ -124,12 +125,15 @@ class _Triangles(NamedTuple):
 def per_frame(video: Pixels, truth: Truth | None, world: Timelapse) -> dict[str, Floats]:
     """The quantities by id, (b, t), of a video (b, t, 3, h, w); truth: None for a video that continues no real one.
 
-    Raises UserError for frames of another size than the world's.
+    Raises UserError as `check.clips`, for frames of another size than the world's, and a truth of other frames.
     """
     if video.ndim != 5 or video.shape[2:] != (3, world.size, world.size):
         raise UserError(
             f"the measures of this timelapse world take videos (b, t, 3, {world.size}, {world.size}), not {video.shape}"
         )
+    clips(video, "the video", (0, 1))
+    if truth is not None and truth.time_of_day.shape != video.shape[:2]:
+        raise UserError(f"the truth is of {truth.time_of_day.shape} videos and frames, the video of {video.shape[:2]}")
     return _compare(read_timelapse(video), truth, world)
 
 
