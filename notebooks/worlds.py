@@ -36,7 +36,7 @@ import numpy as np
 from reproductions import worlds
 from reproductions.report import COLOURS, Report, figure, grid
 from reproductions.video_sheet import contact_sheet
-from reproductions.worlds.digits import Digits
+from reproductions.worlds.digits import CURTAIN_PERIOD, HIDDEN_FRAMES, Digits
 from reproductions.worlds.rooms import Rooms
 from reproductions.worlds.stories import Stories
 from reproductions.worlds.timelapse import Timelapse
@@ -67,7 +67,7 @@ for name in worlds.NAMES:
     assert np.array_equal(whole, pieces) and np.array_equal(late[30:], world.clip(seed, far + 30, 30).video)
     rows.append([name, "equal, bit for bit", f"{1000 * seconds:.0f} ms"])
 report.table(
-    ["World", "60 frames at once against 25 and 35", "60 frames from frame 3,600,000 on"], rows,
+    ["World", "60 frames at once against 25 and 35", f"60 frames from frame {far:,} on"], rows,
     "Cutting does not matter, and neither does how late it is.",
 )  # fmt: skip
 
@@ -79,8 +79,8 @@ report.table(
 #
 # $$p_t = R - \bigl|\,(p_0 + v\,t) \bmod 2R - R\,\bigr|.$$
 #
-# Identity and colour never change. With `memory=True` a curtain hides the digit for 20 of every 40 frames: who comes
-# back can only be known by remembering.
+# Identity and colour never change. With `memory=True` a curtain hides the digit again and again: who comes back can
+# only be known by remembering.
 
 # %%
 report.video(
@@ -92,7 +92,7 @@ report.video(
 # %%
 report.video(
     film(Digits(side, memory=True)), "digits-memory",
-    caption="digits with memory=True: behind the curtain a bead tells the time, but nothing tells the digit.",
+    caption=f"digits with memory=True: for {HIDDEN_FRAMES} of every {CURTAIN_PERIOD} frames a bead on the rail tells the time, but nothing tells the digit.",  # noqa: E501
     alt="Three squares; a red curtain closes over a coloured digit and opens again on the same digit.",
 )  # fmt: skip
 
@@ -123,7 +123,7 @@ report.table(["Video", "Caption"], [[n, text] for n, text in enumerate(said)], "
 stories = Stories(side)
 report.video(
     film(stories, length=3 * frames // 2), "stories",
-    caption="The world stories: scenes of 32 frames with a cut between them, three stories side by side.",
+    caption=f"The world stories: scenes of {stories.scene_frames} frames with a cut between them, three side by side.",
     alt="Three small pixel-art scenes: characters such as cats, robots and ghosts move at sea, in forests and cities.",
 )  # fmt: skip
 report.table(
@@ -151,8 +151,8 @@ report.image(
 # %% [markdown]
 # ## `rooms`: places that must be remembered
 #
-# A camera walks through a house of nine rooms along a closed way of 96 frames and comes back, again and again. Pose,
-# intrinsics, depth and map are exact. A pixel $(u, v)$ with depth $d$ in frame $s$ lies in frame $t$ at
+# A camera walks through a house along a closed way and comes back, again and again. Pose, intrinsics, depth and map
+# are exact. A pixel $(u, v)$ with depth $d$ in frame $s$ lies in frame $t$ at
 #
 # $$\lambda \begin{pmatrix} u' \\ v' \\ 1 \end{pmatrix}
 # = K\, T_t^{-1}\, T_s \; d\, K^{-1} \begin{pmatrix} u \\ v \\ 1 \end{pmatrix},$$
@@ -163,7 +163,7 @@ report.image(
 rooms = Rooms(side)
 report.video(
     film(rooms, length=rooms.loop if scale != "smoke" else frames), "rooms",
-    caption="The world rooms: three walks, each one whole loop, so the film's end meets its beginning.",
+    caption=f"The world rooms: three walks; a whole loop has {rooms.loop} frames, and then the film's end meets its beginning.",  # noqa: E501
     alt="Three first-person walks side by side through rooms with striped, tiled and painted walls.",
 )  # fmt: skip
 
@@ -182,7 +182,7 @@ for ax, title in zip(axes, ("The map and the way", "What is seen from the dot", 
 report.image(
     drawn, "rooms-truth",
     caption=f"Of every frame the world knows pose, map and depth. After {rooms.loop} frames the camera stands where it began, and the picture is equal bit for bit.",  # noqa: E501
-    alt="A floor plan of nine rooms with a closed path, a view of a room, and the same view with near parts pale and far parts dark.",  # noqa: E501
+    alt="A floor plan of a house with a closed path, a view of a room, and the same view with near parts pale and far parts dark.",  # noqa: E501
 )  # fmt: skip
 
 # %% [markdown]
@@ -199,7 +199,7 @@ report.image(
 timelapse = Timelapse(side)
 report.video(
     film(timelapse, start=55), "timelapse",
-    caption="The world timelapse: three skies, eight seconds of each; a day takes 24 seconds.",
+    caption=f"The world timelapse: {frames / 10:g} seconds of three skies; a day takes {timelapse.day_frames / 10:g}.",
     alt="Three skies over hills side by side: clouds drift, the light goes from night to morning or from day to dusk.",
 )  # fmt: skip
 
@@ -208,7 +208,7 @@ day = timelapse.clip(seed, 0, 2 * timelapse.day_frames if scale != "smoke" else 
 report.image(
     np.round(day.video[:, :, :, side // 2].transpose(2, 0, 1).repeat(4, 0).repeat(2, 1) * 255).astype(np.uint8),
     "timelapse-keogram",
-    caption="One column of pixels from every frame, side by side: two days, with clouds as slanted streaks.",
+    caption=f"One column of pixels from every frame, side by side: {len(day.video) / timelapse.day_frames:g} days, with clouds as slanted streaks.",  # noqa: E501
     alt="A strip in which blue days, orange evenings and dark nights follow each other twice, with white streaks.",
 )  # fmt: skip
 

@@ -206,7 +206,7 @@ class FrechetDistance(_Sets):
             enough_clips(moments.count, len(moments.mean), f"the {side} set")
         value = float(frechet_of_moments(real.mean, real.covariance(), fake.mean, fake.covariance()))
         drawn: list[NDArray[np.float64]] = []
-        if self.keep and resamples:
+        if self.keep and resamples and min(self._videos.values()) > 1:
             one, two = (_draws(self._sample(side), resamples, [seed, n]) for n, side in enumerate(self._kept))
             drawn = [frechet_of_moments(*a, *b) for a, b in zip(one, two, strict=True)]
         return self._estimate(value, np.array(drawn), confidence, "sample (divisor n - 1)", "Gaussian closed form")
@@ -234,7 +234,8 @@ def frechet(
 def kernel_distances(
     real: Sample, fake: Sample, of_real: NDArray[np.float64], of_fake: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    """MMD^2_u of weighted sets, (r,): sums over i != j of k(x_i, x_j) and k(y_i, y_j), less twice the cross mean.
+    """MMD^2_u of weighted sets, (r,): means of k(x_i, x_j) and k(y_i, y_j) over pairs of different videos, less twice
+    the cross mean.
 
     k(a, b) = (<a, b> / d + 1)^3. of_real, of_fake: (r, videos), how often each video is in each set; ones make the
     unbiased estimate itself.
@@ -250,15 +251,20 @@ def kernel_distances(
                 total += ((wa[:, i : i + _AT_ONCE] @ k) * wb[:, j : j + _AT_ONCE]).sum(1)
         return total
 
-    def within(x: NDArray[np.float64], weights: NDArray[np.float64]) -> NDArray[np.float64]:
-        # a vector drawn twice makes two that are alike: only the pairing of each with itself is left out
-        own = weights @ (np.square(x).sum(1) / width + 1) ** 3
-        n = weights.sum(1)
-        found: NDArray[np.float64] = (pairs(x, x, weights, weights) - own) / (n * (n - 1))
+    def within(of: Sample, drawn: NDArray[np.float64], weights: NDArray[np.float64]) -> NDArray[np.float64]:
+        # Vectors of one video resemble each other, so pairs within a video are left out: with one vector per video that
+        # is the pairing of each with itself. A video drawn twice makes two that are alike, and their pairs count.
+        size = np.bincount(of.unit, minlength=of.videos)
+        ends = np.cumsum(size)
+        blocks = (of.rows[i:j] for i, j in zip(ends - size, ends, strict=True))
+        own = drawn @ np.array([((x @ x.T / width + 1) ** 3).sum() for x in blocks])
+        count = weights.sum(1) ** 2 - drawn @ np.square(size)
+        with np.errstate(invalid="ignore", divide="ignore"):  # a set that is one video has no pairs
+            found: NDArray[np.float64] = (pairs(of.rows, of.rows, weights, weights) - own) / count
         return found
 
     cross = pairs(real.rows, fake.rows, w, v) / (w.sum(1) * v.sum(1))
-    return within(real.rows, w) + within(fake.rows, v) - 2 * cross
+    return within(real, of_real, w) + within(fake, of_fake, v) - 2 * cross
 
 
 class KernelDistance(_Sets):
@@ -277,15 +283,16 @@ class KernelDistance(_Sets):
         super().__init__(network)
 
     def compute(self, *, confidence: float = 0.95, resamples: int = 200, seed: int = 0) -> Estimate:
-        """The distance with its bootstrap interval over videos. Raises UserError for fewer than 2 vectors in a set."""
-        for side, moments in zip(("real", "fake"), self._both(), strict=True):
-            if moments.count < 2:
-                raise UserError(f"the {side} set has 1 vector; a distance needs at least 2 videos in each")
+        """The distance with its bootstrap interval over videos. Raises UserError for fewer than 2 videos in a set."""
+        self._both()
+        for side, videos in self._videos.items():
+            if videos < 2:
+                raise UserError(f"the {side} set has 1 video; a kernel distance needs at least 2 in each")
         real, fake = self._sample("real"), self._sample("fake")
         whole = np.ones((1, real.videos)), np.ones((1, fake.videos))
         value = float(kernel_distances(real, fake, *whole)[0])
         drawn = np.zeros(0)
-        if resamples and min(real.videos, fake.videos) > 1:
+        if resamples:
             of_real = np.concatenate(list(resamples_of(real.videos, resamples, [seed, 0])))
             of_fake = np.concatenate(list(resamples_of(fake.videos, resamples, [seed, 1])))
             drawn = kernel_distances(real, fake, of_real, of_fake)

@@ -54,7 +54,7 @@ _PLAIN = {
     "frames": "Temporal consistency of {} embeddings",
     "subject": "Subject consistency of {} embeddings",
 }
-# How many videos (texts for "text") the protocols ask for: minimal_protocol in dossier/metrics/{fid,fvd,kvd,
+# How many videos (texts for "text") the protocols ask for: minimal_protocol in catalogue/metrics/{fid,fvd,kvd,
 # inception_score,clipsim}.yaml. The distances' number holds for any features: bias and scatter come with the formula.
 _ADVISED = {"frechet": 2048, "kernel": 2048, "inception": 2048, "text": 2990}
 
@@ -85,5 +85,5 @@ def named(kind: Kind, network: str, width: int | None = None) -> str:
 
 
 def samples_advised(kind: Kind) -> int | None:
-    """How many samples the protocols of the field ask for (dossier/metrics); None where they give no number."""
+    """How many samples the protocols of the field ask for (catalogue/metrics); None where they give no number."""
     return _ADVISED.get(kind)

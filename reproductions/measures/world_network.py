@@ -110,6 +110,7 @@ def load(file: str | Path | None = None, sha256: str | None = None, device: str 
         "input": NETWORK.input,
         "weights": path.name,
         "weights sha256": digest,
+        "weights are": "those of this checkout" if path == WEIGHTS else "named by the user, known by this hash",
     }
     return FeatureNetwork(NETWORK, extractor, digest, settings, device)
 

@@ -59,7 +59,7 @@ class World(ABC, Generic[Truth]):
     fps: ClassVar[int] = FPS
 
     def __init__(self, size: int = 16) -> None:
-        if not 16 <= size <= 128:
+        if not isinstance(size, int | np.integer) or not 16 <= size <= 128:
             raise UserError(f"the {self.name} world has frames of 16 to 128 pixels, not {size}")
         self.size = size
 
@@ -74,7 +74,7 @@ class World(ABC, Generic[Truth]):
     def batch(self, seeds: Any, starts: Any, frames: int) -> Clip[Truth]:
         """As many clips as seeds and starts (both (b,)): (b, t, 3, h, w). Raises UserError as `clip`."""
         _check_length(frames)
-        starts = np.asarray(starts, dtype=np.int64)
+        starts = _whole(starts, "starts")
         return self.at(seeds, starts[:, None] + np.arange(frames))
 
     def at(self, seeds: Any, indices: Any) -> Clip[Truth]:
@@ -82,10 +82,10 @@ class World(ABC, Generic[Truth]):
 
         Raises UserError as `clip`, and for indices that are not one row per seed.
         """
-        t = np.asarray(indices, dtype=np.int64)
+        t = _whole(indices, "frames")
         if (t < 0).any():
             raise UserError("a world starts at frame 0; a negative frame was asked for")
-        seeds = np.asarray(seeds)
+        seeds = _whole(seeds, "seeds")
         if t.shape[:-1] != seeds.shape:
             raise UserError(f"seeds {seeds.shape} want frames (*{seeds.shape}, t), one row per seed, not {t.shape}")
         if seeds.dtype.kind == "i" and (seeds < 0).any():
@@ -98,5 +98,15 @@ class World(ABC, Generic[Truth]):
 
 
 def _check_length(frames: int) -> None:
-    if frames < 1:
-        raise UserError(f"a clip has at least 1 frame, not {frames}")
+    if not isinstance(frames, int | np.integer) or frames < 1:
+        raise UserError(f"a clip has at least 1 frame, and a whole number of them, not {frames}")
+
+
+def _whole(values: Any, what: str) -> NDArray[Any]:
+    """An array of whole numbers, as integers; floats that are whole will do."""
+    array = np.asarray(values)
+    if array.dtype.kind == "f" and np.isfinite(array).all() and (np.rint(array) == array).all():
+        array = array.astype(np.int64)
+    if array.dtype.kind not in "iu":
+        raise UserError(f"a world's {what} are whole numbers; {values!r:.60} was given")
+    return array if what == "seeds" else array.astype(np.int64)

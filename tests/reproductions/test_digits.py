@@ -200,3 +200,18 @@ def test_seeds_and_frames_go_together_row_by_row():
         Digits().at([1, 2, 3], np.arange(5))
     with pytest.raises(UserError, match="whole numbers from 0; a negative one"):
         Digits().clip(-1, 0, 3)
+
+
+@pytest.mark.parametrize("wrong", [1.5, "1", None, np.nan])
+def test_only_whole_numbers_lead_into_a_world(wrong):
+    world = Digits()
+    assert same(world.batch([3.0], [0.0], 4), world.batch([3], [0], 4)), "whole floats will do"
+    for call in (
+        lambda: world.batch([wrong], [0], 4), lambda: world.batch([1], [wrong], 4), lambda: world.at(1, [wrong]),
+    ):  # fmt: skip
+        with pytest.raises(UserError, match="are whole numbers; "):
+            call()
+    with pytest.raises(UserError, match="a whole number of them"):
+        world.clip(1, 0, wrong)
+    with pytest.raises(UserError, match="frames of 16 to 128 pixels"):
+        Digits(wrong)

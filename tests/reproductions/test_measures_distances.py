@@ -127,7 +127,7 @@ def test_kernel_distance_is_that_of_scikit_learns_kernel(sets):
 def test_kernel_distance_needs_no_covariance_but_two_of_each():
     rng = np.random.default_rng(0)
     assert kernel(rng.normal(size=(3, 50)), rng.normal(size=(3, 50)), "n").low is not None
-    with pytest.raises(UserError, match="1 vector"):
+    with pytest.raises(UserError, match="1 video"):
         kernel(np.ones((1, 3)), np.ones((2, 3)), "n")
     with pytest.raises(UserError, match="keep"):
         KernelDistance("n", keep=False)
@@ -333,3 +333,27 @@ def test_the_bootstrap_resamples_videos_and_covers_their_mean():
     assert blocks.shape == (100, 7) and (blocks.sum(1) == 7).all()
     with pytest.raises(UserError, match="confidence"):
         percentiles(x, 95)
+
+
+def test_pairs_within_a_video_do_not_count_in_a_kernel_distance():
+    """By hand over pairs of different videos; and with frames that are all alike, it is the distance of the videos."""
+    rng = np.random.default_rng(5)
+    x, y = rng.normal(size=(4, 3, 2)), rng.normal(size=(5, 2, 2))
+
+    def k(a, b):
+        return (a @ b / 2 + 1) ** 3
+
+    def within(z):
+        return np.mean([k(a, b) for i, v in enumerate(z) for j, w in enumerate(z) if i != j for a in v for b in w])
+
+    cross = np.mean([k(a, b) for v in x for a in v for w in y for b in w])
+    assert kernel(x, y, "n", resamples=0).value == pytest.approx(within(x) + within(y) - 2 * cross, rel=1e-12)
+    alike = [np.repeat(z[:, :1], 7, 1) for z in (x, y)]
+    assert kernel(*alike, "n", resamples=0).value == pytest.approx(kernel(x[:, 0], y[:, 0], "n", resamples=0).value)
+
+
+def test_one_video_gives_no_interval():
+    """Its resamples are all the same set, which would be an interval without width."""
+    rng = np.random.default_rng(6)
+    found = frechet(rng.normal(size=(1, 40, 3)), rng.normal(size=(1, 40, 3)), "n")
+    assert found.low is None and found.high is None and any("no interval" in w for w in found.warnings)

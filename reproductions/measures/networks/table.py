@@ -1,6 +1,6 @@
 """What the feature networks are, which measures may carry their name, and where their weights come from. No torch.
 
-Sizes and hashes were read in public files on the dates of the dossier; each stands with its source. A weight file that
+Sizes and hashes were read in public files in November 2026; each stands with its source. A weight file that
 is not named here never gives a number that bears the famous name: see `reproductions.measures.networks.load`.
 """
 
