@@ -212,7 +212,7 @@ def warped(
     move = np.linalg.inv(pose_before) @ pose
     # K (R z K^-1 p + s), with the matrices multiplied first: three rows per frame
     turn, shift = (intrinsics @ move[:, :3, :3]).astype(np.float32), (intrinsics @ move[:, :3, 3:]).astype(np.float32)
-    pixel = turn @ rays.reshape(-1, 3).T.astype(np.float32) * depth.reshape(frames, 1, -1) + shift
+    pixel = turn @ rays.reshape(-1, 3).T.astype(np.float32) * depth.reshape(frames, 1, height * width) + shift
     z = pixel[:, 2]
     ahead = z > 1e-3
     u, v = (pixel[:, k] / np.where(ahead, z, 1) - np.float32(0.5) for k in (0, 1))
@@ -220,7 +220,7 @@ def warped(
     i, j = (np.where(inside, np.floor(a), 0).astype(np.int32).clip(0, n - 2) for a, n in ((v, height), (u, width)))
     dy, dx = np.where(inside, v, 0) - i, np.where(inside, u, 0) - j
     # On a slanted surface it is 1 / z, not z, that is linear between pixels.
-    nearness, colours = (1 / depth_before).ravel(), before.reshape(frames, 3, -1)
+    nearness, colours = (1 / depth_before).ravel(), before.reshape(frames, 3, height * width)
     first = (np.arange(frames) * height * width)[:, None]
     channel = (np.arange(3) * height * width)[:, None]
     out = np.zeros((frames, 3, height * width), np.float32)

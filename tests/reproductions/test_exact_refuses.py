@@ -30,3 +30,10 @@ def test_a_wrong_video_is_refused(clip, wrong):
     spoil, sentence = WRONG[wrong]
     with pytest.raises(UserError, match=sentence):
         exact(made, spoil(real.video), real.truth)
+
+
+@pytest.mark.parametrize("name", ["digits", "shapes", "stories", "rooms", "timelapse"])
+def test_one_frame_is_a_video_too(name):
+    made = world(name, 16)
+    real = made.batch([1, 2], [0, 0], 1)
+    assert {values.shape for values in exact(made, real.video, real.truth).values()} == {(2, 1)}
