@@ -32,6 +32,7 @@ import reproductions
 from kiloframe.errors import UserError
 from kiloframe.files import write_atomically
 from reproductions.contract import Reproduction, Stage, on_stop
+from reproductions.footage import Footage
 from reproductions.loaders.source import ClipSource, SourceRecord
 
 __all__ = ["PRESETS", "TrainingReport", "default_out", "learning_rate", "train"]
@@ -47,7 +48,8 @@ _Clips = Callable[[np.random.Generator, int], Tensor]
 class TrainingReport:
     """How weights came to be; kept beside them as JSON. `loss` holds [step, loss] pairs, averaged over 20 steps.
 
-    source: the real video they were trained on, None for the method's world.
+    source: the real video they were trained on, None for the method's world; read: how much of it was usable, and why
+    the rest was skipped, in one sentence.
     """
 
     slug: str
@@ -64,6 +66,7 @@ class TrainingReport:
     loss: list[tuple[int, float]]
     weights: str
     source: SourceRecord | None = None
+    read: str | None = None
 
 
 def learning_rate(step: int, steps: int, peak: float) -> float:
@@ -118,8 +121,9 @@ def train(
 
     clips: _Clips = model.clips
     drawn_from: SourceRecord | None = None
+    told: Callable[[], str] | None = None
     if source is not None:
-        clips, drawn_from = _real_clips(model, source)
+        clips, drawn_from, told = _real_clips(model, source)
         if out is not None and Path(out).resolve().parent == reproductions.weights_path(slug).parent:
             raise UserError(f"{Path(out).parent} keeps what is trained on the worlds; name another place for {out}")
     folder = _folder(slug, variant, preset, seed, drawn_from) if out is None else _folder_beside(Path(out))
@@ -154,14 +158,18 @@ def train(
         loss=_smooth(run.losses),
         weights=target.name,
         source=drawn_from,
+        read=None if told is None else told(),
     )
     write_atomically(target.with_suffix(".json"), json.dumps(dataclasses.asdict(report), indent=1) + "\n")
     run.forget()
     return report
 
 
-def _real_clips(model: Reproduction, source: ClipSource) -> tuple[_Clips, SourceRecord]:
-    """Clips of real video as long and as large as the method's own. A first one is drawn, so that mistakes show now."""
+def _real_clips(model: Reproduction, source: ClipSource) -> tuple[_Clips, SourceRecord, Callable[[], str]]:
+    """Clips of real video as long and as large as the method's own; what is read; how much of it was usable so far.
+
+    A first clip is drawn, so that mistakes show now.
+    """
     _, frames, channels, height, width = model.clips(np.random.default_rng(0), 2).shape
     if channels != 3 or height != width:
         raise UserError(f"{model.slug} is trained on something else than square colour frames; it takes no real video")
@@ -171,7 +179,11 @@ def _real_clips(model: Reproduction, source: ClipSource) -> tuple[_Clips, Source
     def clips(rng: np.random.Generator, batch: int) -> Tensor:
         return torch.from_numpy(opened.clips(rng, batch, frames))
 
-    return clips, source.record(opened)
+    return (
+        clips,
+        source.record(opened),
+        lambda: opened.summary() if isinstance(opened, Footage) else str(opened.report()),
+    )
 
 
 def _folder(slug: str, variant: str | None, preset: str, seed: int, source: SourceRecord | None) -> Path:

@@ -91,3 +91,4 @@ def command(
     if report.source is not None:
         kept = out or default_out(report.slug, report.variant, report.preset, report.seed, report.source)
         click.echo(f"trained on {report.source.name}; the weights are in {kept}, and weights/ is as it was")
+        click.echo(report.read)

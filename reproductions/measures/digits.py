@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kiloframe.errors import UserError
+from reproductions.measures.check import clips
 from reproductions.measures.exact import Quantity
 from reproductions.measures.motion import FIRST, Walls, bounces, nearest_path, step_error
 from reproductions.worlds.digits import BACKGROUND, PALETTE, SPRITE_SIDE, Digits, Truth, sprites
@@ -274,11 +275,12 @@ def per_frame(video: NDArray[np.float32], truth: Truth | None, world: Digits) ->
     video: (b, t, 3, h, w) in [0, 1]; truth: the world's for the same seeds and frames, or None, where the digit and
     its colour are those read in most of its first 4 frames and its speed that of its first 16. Without truth and
     curtain a digit is due in every frame; with a curtain, wherever one is seen.
-    Raises UserError for frames of another size than the world's or not a multiple of 16, a truth of other frames, and
-    a world with several digits.
+    Raises UserError as `check.clips`, for frames of another size than the world's or not a multiple of 16, a truth of
+    other frames, and a world with several digits.
     """
     if world.digits != 1:
         raise UserError(f"exact measures of the digits world need a world with 1 digit, not {world.digits}")
+    clips(video, "the video", (0, 1))
     if video.ndim != 5 or video.shape[2:] != (3, world.size, world.size):
         raise UserError(
             f"videos of this digits world are (b, t, 3, {world.size}, {world.size}), not {tuple(video.shape)}"

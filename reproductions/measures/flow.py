@@ -57,6 +57,8 @@ def _flow(a: NDArray[np.float32], b: NDArray[np.float32], method: Method) -> NDA
         raise UserError(
             "optical flow is estimated by scikit-image; pip install 'kiloframe[test]', or give the flow"
         ) from None
+    if min(a.shape) < 2:
+        raise UserError(f"optical flow needs frames of at least 2x2 pixels, not {a.shape[0]}x{a.shape[1]}")
     found = optical_flow_tvl1(a, b) if method == "tvl1" else optical_flow_ilk(a, b)
     return np.stack([found[1], found[0]], -1).astype(np.float64)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import inspect
 from typing import TYPE_CHECKING, Any
 
 from kiloframe.words import refuse
@@ -26,6 +27,11 @@ def kind(name: str) -> type[World[Any]]:
 def world(name: str, size: int = 16, **options: Any) -> World[Any]:
     """A world by name, `world("rooms", size=32)`; further options are its class's own.
 
-    Raises UserError for an unknown name or a size out of range.
+    Raises UserError for an unknown name or option, or a size out of range.
     """
-    return kind(name)(size, **options)
+    found = kind(name)
+    known = list(inspect.signature(found).parameters)[1:]
+    for option in options:
+        if option not in known:
+            raise refuse(option, f"option of the {name} world", known)
+    return found(size, **options)

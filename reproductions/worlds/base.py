@@ -75,6 +75,8 @@ class World(ABC, Generic[Truth]):
         """As many clips as seeds and starts (both (b,)): (b, t, 3, h, w). Raises UserError as `clip`."""
         _check_length(frames)
         starts = _whole(starts, "starts")
+        if starts.ndim != 1 or starts.shape != np.shape(seeds):
+            raise UserError(f"a batch has one start per seed, both (b,), not {np.shape(seeds)} and {starts.shape}")
         return self.at(seeds, starts[:, None] + np.arange(frames))
 
     def at(self, seeds: Any, indices: Any) -> Clip[Truth]:
@@ -86,6 +88,8 @@ class World(ABC, Generic[Truth]):
         if (t < 0).any():
             raise UserError("a world starts at frame 0; a negative frame was asked for")
         seeds = _whole(seeds, "seeds")
+        if not t.size:
+            raise UserError("no frames were asked for; a clip has at least 1")
         if t.shape[:-1] != seeds.shape:
             raise UserError(f"seeds {seeds.shape} want frames (*{seeds.shape}, t), one row per seed, not {t.shape}")
         if seeds.dtype.kind == "i" and (seeds < 0).any():

@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kiloframe.errors import UserError
+from reproductions import worlds
 from reproductions.worlds import digits
 from reproductions.worlds.digits import (
     BACKGROUND,
@@ -215,3 +216,15 @@ def test_only_whole_numbers_lead_into_a_world(wrong):
         world.clip(1, 0, wrong)
     with pytest.raises(UserError, match="frames of 16 to 128 pixels"):
         Digits(wrong)
+
+
+def test_batches_and_names_that_do_not_fit():
+    world = Digits()
+    for seeds, starts in ((1, 2), ([1, 2], [0]), ([[1]], [[0]])):
+        with pytest.raises(UserError, match="a batch has one start per seed, both"):
+            world.batch(seeds, starts, 4)
+    with pytest.raises(UserError, match="no frames were asked for"):
+        world.at([1], np.zeros((1, 0), int))
+    with pytest.raises(UserError, match="'memory' is not a"):
+        worlds.world("rooms", memory=True)
+    assert worlds.world("digits", memory=True).memory

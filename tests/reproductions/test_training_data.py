@@ -161,3 +161,16 @@ def test_a_method_that_takes_no_square_colour_frames_takes_no_real_video(tmp_pat
     monkeypatch.setattr(FDM, "clips", lambda self, rng, batch: torch.zeros(batch, 4, 1, 16, 16))
     with pytest.raises(UserError, match="takes no real video"):
         smoke(tmp_path / "w.safetensors", ClipSource(film))
+
+
+def test_what_was_skipped_is_told(tmp_path, kf):
+    folder = tmp_path / "films"
+    for n in range(2):
+        trees.film(folder / f"{n}.mp4", 60, fps=20)
+    (folder / "broken.mp4").write_bytes(b"nonsense")
+    out = tmp_path / "w.safetensors"
+    arguments = ("fdm", "--preset", "smoke", "--clips", str(folder), "--out", str(out), "--steps", "40")
+    code, told, err = kf("train", *arguments)
+    assert code == 0, err
+    kept = json.loads(out.with_suffix(".json").read_text())
+    assert "1 skipped" in kept["read"] and "broken.mp4" in kept["read"] and kept["read"] in told
