@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from kiloframe.errors import UserError
 from reproductions.video_pixels import to_floats
-from reproductions.video_reader import VideoReader
+from reproductions.video_reader import VideoReader, check_rate, frame_size
 from reproductions.worlds.base import Clip, uniform
 
 __all__ = ["MEMORY", "VIDEO_SUFFIXES", "Drawn", "Footage", "RealVideo", "Skipped", "Span", "video_files"]
@@ -99,6 +99,9 @@ class Footage:
             raise UserError("footage needs at least one video file")
         if frames < 1:
             raise UserError(f"a clip has at least 1 frame, not {frames}")
+        frame_size(size)
+        if fps is not None:
+            check_rate(fps)
         self.size, self.fps, self.frames, self.crop, self.memory = size, fps, frames, crop, memory
         self._skipped: dict[int, Skipped] = {}
         self._lengths: dict[int, int] = {}
@@ -278,6 +281,8 @@ class RealVideo:
     def batch(self, seeds: Any, starts: Any, frames: int) -> Clip[None]:
         """As many clips as seeds and starts (both (b,)): video (b, t, 3, h, w). Raises UserError as `clip`."""
         given, first = np.asarray(seeds), np.asarray(starts, dtype=np.int64)
+        if first.ndim != 1 or given.shape != first.shape:
+            raise UserError(f"a batch has one start per seed, both (b,), not {given.shape} and {first.shape}")
         if given.dtype.kind == "i" and (given < 0).any():
             raise UserError("a world's seeds are whole numbers from 0; a negative one was asked for")
         if frames < 1 or (first < 0).any() or (first + frames > self.frames).any():

@@ -82,9 +82,9 @@ class VideoWriter:
         self.path = Path(path)
         if self.path.suffix.lower() not in SUFFIXES:
             raise UserError(f"{path} has no ending that names a video format; allowed: {', '.join(SUFFIXES)}")
-        if not 0 < fps <= 50:
-            raise UserError(f"a video has more than 0 and at most 50 frames per second here, not {fps}")
-        if scale_up < 1:
+        if not 0.01 <= fps <= 50:
+            raise UserError(f"a video has 0.01 to 50 frames per second here, not {fps}")
+        if not isinstance(scale_up, int | np.integer) or scale_up < 1:
             raise UserError(f"scale_up must be a whole number from 1, not {scale_up}")
         self.fps, self.scale_up = fps, scale_up
         self.count = 0

@@ -20,6 +20,8 @@ def to_pixels(frames: Any) -> NDArray[np.uint8]:
     array = np.asarray(frames)
     if array.ndim != 4 or array.shape[1] != 3 or not np.issubdtype(array.dtype, np.floating):
         raise UserError(f"frames must be float, of shape (t, 3, h, w), not {array.dtype} of shape {array.shape}")
+    if 0 in array.shape[2:]:
+        raise UserError(f"a frame has at least 1 pixel on each side, not {array.shape[2]}x{array.shape[3]}")
     if array.size:
         low, high = float(array.min()), float(array.max())
         if np.isnan(low) or np.isnan(high):

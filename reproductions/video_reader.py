@@ -15,12 +15,14 @@ from kiloframe.errors import UserError
 from reproductions.video_pixels import fit, to_floats
 from reproductions.video_source import Shown, open_source
 
-__all__ = ["CHUNK_BYTES", "Video", "VideoReader", "clips", "read_video"]
+__all__ = ["CHUNK_BYTES", "MOST_PIXELS", "Video", "VideoReader", "check_rate", "clips", "frame_size", "read_video"]
 
 CHUNK_BYTES = 32 << 20
 """A chunk holds at most 64 frames, and no more than fill this many bytes."""
 
 _LONGEST = 3600  # seconds that one frame may last when the frame rate is changed: more is damage
+MOST_PIXELS = 8192
+"""Per side of a frame that is read; every codec at hand stays below."""
 _EARLY = 1000  # microseconds; files round their times, WebM and Matroska to whole milliseconds
 
 
@@ -80,9 +82,10 @@ class VideoReader:
     ) -> None:
         if crop not in ("centre", None):
             raise UserError(f"crop is 'centre' or None, not {crop!r}")
-        if fps is not None and not 0 < fps <= 1000:
-            raise UserError(f"a video is read at more than 0 and at most 1000 frames per second, not {fps}")
-        if start < 0 or (stop is not None and stop <= start):
+        if fps is not None:
+            check_rate(fps)
+        whole = all(isinstance(n, int | np.integer) for n in (start, 0 if stop is None else stop))
+        if not whole or start < 0 or (stop is not None and stop <= start):
             raise UserError(f"start is a frame from 0 and stop one after it, not {start} and {stop}")
         if chunk is not None and chunk < 1:
             raise UserError(f"a chunk has at least 1 frame, not {chunk}")
@@ -153,9 +156,12 @@ class VideoReader:
         They are exactly what the iteration gives at these places. Raises UserError for a negative index and one
         beyond the end.
         """
-        wanted = np.asarray(indices, dtype=np.int64).reshape(-1)
-        if not len(wanted):
+        given = np.asarray(indices).reshape(-1)
+        if not len(given):
             return self._given([])
+        if given.dtype.kind not in "iu":
+            raise UserError(f"frames have whole numbers; {indices!r:.60} was asked for")
+        wanted = given.astype(np.int64)
         if wanted.min() < 0:
             raise UserError(f"a video starts at frame 0; frame {wanted.min()} was asked for")
         unique, places = np.unique(wanted, return_inverse=True)
@@ -192,10 +198,7 @@ class VideoReader:
     def _fitted(self, size: int | tuple[int, int] | None) -> tuple[int, int]:
         if size is None:
             return self._source.height, max(1, round(self._source.width * self._source.pixel_aspect))
-        height, width = (size, size) if isinstance(size, int) else size
-        if height < 1 or width < 1:
-            raise UserError(f"a frame has at least 1 pixel on each side, not {height}x{width}")
-        return height, width
+        return frame_size(size)
 
     def _chunks(self) -> Iterator[NDArray[Any]]:
         held: list[NDArray[np.uint8]] = []
@@ -331,6 +334,20 @@ def _cut(reader: VideoReader, frames: int, stride: int) -> Iterator[NDArray[np.f
             number += 1
             if number >= frames and (number - frames) % stride == 0:
                 yield np.stack(held)
+
+
+def frame_size(size: Any) -> tuple[int, int]:
+    """Height and width from a number of pixels, for a square, or a pair. Raises UserError for anything else."""
+    sides = tuple(size) if isinstance(size, tuple | list) else (size, size)
+    if len(sides) != 2 or not all(isinstance(n, int | np.integer) and 1 <= n <= MOST_PIXELS for n in sides):
+        raise UserError(f"a frame has 1 to {MOST_PIXELS} pixels on each side, as a number or (h, w), not {size!r}")
+    return int(sides[0]), int(sides[1])
+
+
+def check_rate(fps: Any) -> None:
+    """Raises UserError for what is no number of frames per second that a video can be read at."""
+    if not (isinstance(fps, int | float | np.number) and 0 < fps <= 1000):
+        raise UserError(f"a video is read at more than 0 and at most 1000 frames per second, not {fps}")
 
 
 def _microseconds(seconds: float) -> int:

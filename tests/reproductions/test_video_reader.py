@@ -235,7 +235,7 @@ BAD = {
     "fps": ({"fps": 0}, "frames per second"),
     "start": ({"start": -1}, "start is a frame from 0"),
     "stop": ({"start": 3, "stop": 3}, "stop one after it"),
-    "size": ({"size": 0}, "at least 1 pixel"),
+    "size": ({"size": 0}, "1 to 8192 pixels"),
     "chunk": ({"chunk": 0}, "at least 1 frame"),
 }
 

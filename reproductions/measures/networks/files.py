@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import os
 import pickle
+import warnings
 import zipfile
 from collections.abc import Iterable, Mapping
 from importlib.util import find_spec
@@ -118,7 +119,9 @@ def read(path: Path, weights: WeightFile) -> dict[str, Tensor]:
                 return {name: torch.from_numpy(np.ascontiguousarray(arrays[name])) for name in arrays.files}
         if is_archive(path):
             return read_archive(path)
-        state = torch.load(path, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # on damage torch warns before it raises; the error says all
+            state = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         if "Unsupported" in str(error) or "asks for" in str(error) or "Weights only" in str(error):
             raise UserError(
