@@ -86,7 +86,10 @@ def test_a_stopped_film_leaves_the_older_file_and_nothing_else(tmp_path, name):
     target = tmp_path / "d.webp"
     target.write_bytes(b"an older file")
     words = ["world", "digits", "--frames", "1000000", "--size", "16", "-o", str(target)]
-    code = f"from kiloframe.cli import invoke; raise SystemExit(invoke({words!r}))"
+    # In the background or under nohup the tests' own process ignores some signals, and a child inherits that.
+    heard = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
+    heard += "[signal.signal(n, signal.SIG_DFL) for n in (signal.SIGTERM, signal.SIGHUP)]; "
+    code = f"{heard}from kiloframe.cli import invoke; raise SystemExit(invoke({words!r}))"
     running = subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.PIPE, text=True)
     try:
         end = time.monotonic() + 60
