@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import signal
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from types import FrameType
-from typing import Any
+from typing import Any, Self
 
 import click
 
@@ -83,38 +81,43 @@ def film(world: Any, target: str, frames: int, seed: int, start: int, scale_up: 
     from reproductions.video import VideoWriter
 
     with (
-        _stoppable(),
+        _Stop() as stop,
         VideoWriter(target, fps=world.fps, scale_up=scale_up) as writer,
         tqdm(total=frames, unit="frame", desc=world.name, disable=None) as bar,
     ):
         for first in range(0, frames, _CHUNK):
+            if stop.asked:
+                raise KeyboardInterrupt
             count = min(_CHUNK, frames - first)
             writer.write(world.clip(seed, start + first, count).video)
             bar.update(count)
 
 
-@contextmanager
-def _stoppable() -> Iterator[None]:
-    """Within the block SIGTERM, and the end of the terminal, stop as Ctrl-C does: the unfinished file is taken away.
+class _Stop:
+    """Within the block Ctrl-C, SIGTERM and the end of the terminal only ask: the film stops after the frames at hand,
+    so that no encoder is left in the middle and the unfinished file is taken away. A second one stops at once.
 
     A signal that is ignored (nohup) or answered by someone else stays so.
     """
-    names = [name for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]  # Windows has no SIGHUP
-    numbers = [getattr(signal, name) for name in names]
-    if threading.current_thread() is not threading.main_thread():  # which alone may set handlers
-        numbers = []
-    changed = [number for number in numbers if signal.getsignal(number) is signal.SIG_DFL]
-    for number in changed:
-        signal.signal(number, _interrupt)
-    try:
-        yield
-    finally:
-        for number in changed:
-            signal.signal(number, signal.SIG_DFL)
+
+    def __enter__(self) -> Self:
+        self.asked = False
+        self._former: dict[int, Any] = {}
+        if threading.current_thread() is threading.main_thread():  # which alone may set handlers
+            names = [name for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]  # Windows has no SIGHUP
+            for number in (getattr(signal, name) for name in names):
+                if signal.getsignal(number) in (signal.SIG_DFL, signal.default_int_handler):
+                    self._former[number] = signal.signal(number, self._ask)
+        return self
+
+    def _ask(self, _number: int, _frame: FrameType | None) -> None:
+        if self.asked:
+            raise KeyboardInterrupt
+        self.asked = True
+
+    def __exit__(self, *_: object) -> None:
+        for number, handler in self._former.items():
+            signal.signal(number, handler)
 
 
-def _interrupt(_number: int, _frame: FrameType | None) -> None:
-    raise KeyboardInterrupt
-
-
-_CHUNK = 50
+_CHUNK = 20
