@@ -27,7 +27,7 @@ out = ""  # where results go; empty: build/runs
 import numpy as np
 
 from reproductions import worlds
-from reproductions.measures import baselines, networks
+from reproductions.measures import baselines, world_network
 from reproductions.measures.distances import frechet, kernel
 from reproductions.measures.exact import exact, quantities
 from reproductions.measures.flow import warping_error
@@ -150,7 +150,7 @@ report.table(
 # $$d^2 = |m_1 - m_2|^2 + \operatorname{tr}\!\left(C_1 + C_2 - 2\,(C_1 C_2)^{1/2}\right)$$
 
 # %% tags=["hide-input"]
-network = networks.load("world")
+network = world_network.load()
 STATES = ("real", "freeze", "repeat", "shuffle", "blur", "noise")
 
 

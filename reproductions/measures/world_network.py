@@ -8,7 +8,6 @@ Trained by reproductions/measures/world_training.py, weights in weights/world_ne
 from __future__ import annotations
 
 import hashlib
-import json
 from pathlib import Path
 from typing import Any
 
@@ -113,9 +112,3 @@ def load(file: str | Path | None = None, sha256: str | None = None, device: str 
         "weights are": "those of this checkout" if path == WEIGHTS else "named by the user, known by this hash",
     }
     return FeatureNetwork(NETWORK, extractor, digest, settings, device)
-
-
-def report() -> dict[str, Any]:
-    """How the kept weights came to be, and how often their predictions are right on held-out seeds."""
-    found: dict[str, Any] = json.loads(WEIGHTS.with_suffix(".json").read_text("utf-8"))
-    return found
