@@ -5,12 +5,8 @@ from __future__ import annotations
 import dataclasses
 import inspect
 import json
-import signal
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from types import FrameType
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -21,16 +17,17 @@ from torch import Tensor, nn
 
 from kiloframe.errors import UserError
 from kiloframe.files import replacing
+from kiloframe.stopping import Stop
 
-__all__ = ["Condition", "Reproduction", "Stage", "generate_to_file", "on_stop"]
+__all__ = ["Batch", "Condition", "Reproduction", "Stage", "generate_to_file"]
 
 
 @dataclasses.dataclass(frozen=True)
 class Condition:
     """What a video is generated from; a method says which fields it uses and refuses the others.
 
-    context: the first frames, (b, t, c, h, w) float32 in [0, 1]; captions: one text per frame or span;
-    poses: (b, t, 4, 4); actions: (b, t) int; label: (b,) int.
+    context: the first frames, (b, t, c, h, w) float32 in [0, 1]; captions: one text, or several that share the video's
+    length evenly and in order; poses: (b, t, 4, 4); actions: (b, t) int; label: (b,) int.
     """
 
     context: Tensor | None = None
@@ -39,17 +36,52 @@ class Condition:
     actions: Tensor | None = None
     label: Tensor | None = None
 
+    def caption_at(self, frame: int, frames: int) -> str | None:
+        """The text of one frame of a video of N = `frames`: caption i of n rules frames i N / n to (i + 1) N / n."""
+        return None if self.captions is None else self.captions[min(frame, frames - 1) * len(self.captions) // frames]
+
+
+@dataclasses.dataclass(frozen=True)
+class Batch:
+    """Training clips with what is known of them.
+
+    video: (b, t, c, h, w) float32 in [0, 1]; captions: one text per frame as word numbers, (b, t, l) int64, 0 where
+    there is none; poses: camera to world, (b, t, 4, 4) float32.
+    """
+
+    video: Tensor
+    captions: Tensor | None = None
+    poses: Tensor | None = None
+
+    @classmethod
+    def of(cls, clip: Tensor | Batch) -> Batch:
+        """Clips alone as a batch of which no more is known; a batch as it is."""
+        return clip if isinstance(clip, Batch) else cls(clip)
+
+    def to(self, device: str | torch.device) -> Batch:
+        """The same on another device."""
+        captions = None if self.captions is None else self.captions.to(device)
+        return Batch(self.video.to(device), captions, None if self.poses is None else self.poses.to(device))
+
 
 @dataclasses.dataclass(frozen=True)
 class Stage:
-    """One part of training. `loss(clip, step)` takes clips (b, t, c, h, w) in [0, 1] and returns named scalars; the
-    one called "loss" is minimised. All randomness in it follows from `step`. `share` of the training budget.
+    """One part of training. `loss(clip, step)` takes what `Reproduction.clips` draws and returns named scalars; the
+    one called "loss" is minimised, by AdamW. All randomness in it follows from `step`.
+
+    share: of the training steps; learning_rate and batch: in place of the config's; constant: leave the learning rate
+    as it is after the warm-up, in place of half a cosine down to zero.
     """
 
     name: str
     modules: tuple[nn.Module, ...]
-    loss: Callable[[Tensor, int], dict[str, Tensor]]
+    loss: Callable[[Any, int], dict[str, Tensor]]
     share: float = 1.0
+    learning_rate: float | None = None
+    batch: int | None = None
+    betas: tuple[float, float] = (0.9, 0.99)
+    weight_decay: float = 0.01
+    constant: bool = False
 
 
 class Reproduction(nn.Module):
@@ -67,8 +99,8 @@ class Reproduction(nn.Module):
         super().__init__()
         self.config = config
 
-    def stages(self) -> tuple[Stage, ...]:
-        """The training stages, in order."""
+    def stages(self) -> tuple[Stage | tuple[Stage, ...], ...]:
+        """The training stages, in order; those given as a pair (generator, discriminator) alternate, step by step."""
         raise TypeError(f"{type(self).__name__} must say how it is trained")
 
     @classmethod
@@ -84,8 +116,8 @@ class Reproduction(nn.Module):
                 allowed = ", ".join(self.uses) or "no condition"
                 raise UserError(f"{self.slug} cannot use {field.name}; it takes: {allowed}")
 
-    def clips(self, rng: np.random.Generator, batch: int) -> Tensor:
-        """A training batch (b, t, c, h, w), drawn with `rng` alone."""
+    def clips(self, rng: np.random.Generator, batch: int) -> Tensor | Batch:
+        """A training batch, drawn with `rng` alone: clips (b, t, c, h, w) in [0, 1], or with captions or poses."""
         raise TypeError(f"{type(self).__name__} must say what it is trained on")
 
     def stream(
@@ -146,14 +178,15 @@ def generate_to_file(
     out: str | Path,
     *,
     seed: int = 0,
-    prompt: str | None = None,
+    prompts: Sequence[str] = (),
     variant: str | None = None,
     schedule: str | None = None,
     progress: bool = True,
 ) -> Path:
     """Stream `frames` frames of a method's toy weights into a video file (.mp4, .webm, .gif, .webp), 10 a second.
 
-    prompt: what to show, for methods that take text; schedule: the order of frames, for methods that have several.
+    prompts: what to show, for methods that take text; several share the length evenly, in order; schedule: the order
+    of frames, for methods that have several.
     The same seed gives the same file content. Nothing is left at `out` if it is interrupted (Ctrl-C, SIGTERM).
     Raises UserError for an unknown method or schedule, missing weights, a prompt or schedule the method cannot use,
     a bad length, an unknown suffix or an unwritable place, each before anything is computed.
@@ -164,7 +197,7 @@ def generate_to_file(
     if frames < 1:
         raise UserError(f"--frames must be at least 1, not {frames}")
     kind = reproductions.method(slug)
-    if prompt is not None and "captions" not in kind.uses:
+    if prompts and "captions" not in kind.uses:
         raise UserError(f"{kind.slug} takes no prompt; leave --prompt away")
     options: dict[str, Any] = {}
     if schedule is not None:
@@ -173,31 +206,14 @@ def generate_to_file(
         options["schedule"] = schedule
     writer = VideoWriter(out, fps=10, scale_up=8)
     model = reproductions.load(slug, variant)
-    condition = Condition(captions=(prompt,)) if prompt is not None else None
+    condition = Condition(captions=tuple(prompts)) if prompts else None
     chunks = model.stream(frames, condition, seed=seed, **options)
-    with torch.inference_mode(), on_stop(_interrupt), writer, _bar(frames, progress) as bar:
+    with torch.inference_mode(), Stop() as stop, writer, _bar(frames, progress) as bar:
         for chunk in chunks:
+            stop.check()
             writer.write(chunk[0].numpy())
             bar.update(chunk.shape[1])
     return Path(out)
-
-
-@contextmanager
-def on_stop(handler: Callable[[int, FrameType | None], None]) -> Iterator[None]:
-    """Within the block, Ctrl-C and SIGTERM call `handler`. Does nothing outside the main thread, which alone may."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = {number: signal.signal(number, handler) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield
-    finally:
-        for number, former in before.items():
-            signal.signal(number, former)
-
-
-def _interrupt(_number: int, _frame: FrameType | None) -> None:
-    raise KeyboardInterrupt
 
 
 def _bar(frames: int, progress: bool) -> Any:

@@ -21,7 +21,6 @@ import shlex
 import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 import numpy as np
@@ -31,7 +30,8 @@ from torch import Tensor, nn
 import reproductions
 from kiloframe.errors import UserError
 from kiloframe.files import write_atomically
-from reproductions.contract import Reproduction, Stage, on_stop
+from kiloframe.stopping import Stop
+from reproductions.contract import Batch, Reproduction, Stage
 from reproductions.footage import Footage
 from reproductions.loaders.source import ClipSource, SourceRecord
 
@@ -41,7 +41,7 @@ PRESETS = ("smoke", "toy", "gpu")
 WARM_UP = 100
 CHECKPOINT_SECONDS = 60
 
-_Clips = Callable[[np.random.Generator, int], Tensor]
+_Clips = Callable[[np.random.Generator, int], Any]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -69,11 +69,13 @@ class TrainingReport:
     read: str | None = None
 
 
-def learning_rate(step: int, steps: int, peak: float) -> float:
-    """Linear warm-up over 100 steps (or a tenth of the run), then half a cosine down to zero."""
+def learning_rate(step: int, steps: int, peak: float, constant: bool = False) -> float:
+    """Linear warm-up over 100 steps (or a tenth of the run), then half a cosine down to zero, or nothing more."""
     warm = min(WARM_UP, max(1, steps // 10))
     if step < warm:
         return peak * (step + 1) / warm
+    if constant:
+        return peak
     return peak * 0.5 * (1 + float(np.cos(np.pi * (step - warm) / max(1, steps - warm))))
 
 
@@ -139,7 +141,7 @@ def train(
     if restart:
         run.file.unlink(missing_ok=True)
     run.resume()
-    with on_stop(run.ask_to_stop):
+    with Stop() as run.stop:
         _all_stages(run, config, progress)
     model.load_state_dict(run.average)
     model.save(target)
@@ -170,7 +172,10 @@ def _real_clips(model: Reproduction, source: ClipSource) -> tuple[_Clips, Source
 
     A first clip is drawn, so that mistakes show now.
     """
-    _, frames, channels, height, width = model.clips(np.random.default_rng(0), 2).shape
+    example = Batch.of(model.clips(np.random.default_rng(0), 2))
+    if example.poses is not None:
+        raise UserError(f"{model.slug} needs the camera's pose in every frame; it takes no real video")
+    _, frames, channels, height, width = example.video.shape
     if channels != 3 or height != width:
         raise UserError(f"{model.slug} is trained on something else than square colour frames; it takes no real video")
     opened = source.open(height)
@@ -228,19 +233,13 @@ class _Run:
     ) -> None:
         self.model, self.clips, self.total, self.seed, self.device = model, clips, total, seed, device
         self.key = key  # all that decides what the run computes; a checkpoint of another key is not taken up
-        self.stop = False
+        self.stop = Stop()
         self.file = folder / "checkpoint.pt"
         self.stage, self.step, self.seconds = 0, 0, 0.0
         self.losses: list[float] = []
         self.average: dict[str, Tensor] = {k: v.detach().clone() for k, v in model.state_dict().items()}
         self.live: list[torch.optim.Optimizer] = []
         self.saved_optimizers: list[dict[str, Any]] = []
-
-    def ask_to_stop(self, _number: int, _frame: FrameType | None) -> None:
-        """On a signal: finish the step at hand, so that the checkpoint is whole. At the second signal, stop at once."""
-        if self.stop:
-            raise KeyboardInterrupt
-        self.stop = True
 
     def checkpoint(self) -> None:
         """Write the whole state to a temporary file, then rename it over the last one."""
@@ -299,7 +298,7 @@ def _all_stages(run: _Run, config: Any, progress: bool) -> None:
         if number < run.stage:
             continue
         run.live = [
-            torch.optim.AdamW(_parameters(part.modules), lr=config.learning_rate, betas=(0.9, 0.99), weight_decay=0.01)
+            torch.optim.AdamW(_parameters(part.modules), betas=part.betas, weight_decay=part.weight_decay)
             for part in parts
         ]
         if run.saved_optimizers:
@@ -318,10 +317,10 @@ def _one_stage(run: _Run, config: Any, parts: tuple[Stage, ...], number: int, st
     spent = run.seconds
     while run.step < steps:
         k = run.step
-        clip = run.clips(np.random.default_rng([run.seed, number, k]), config.batch).to(run.device)
+        clip = run.clips(np.random.default_rng([run.seed, number, k]), parts[0].batch or config.batch).to(run.device)
         for part, optimizer in zip(parts, run.live, strict=True):
             for group in optimizer.param_groups:
-                group["lr"] = learning_rate(k, steps, config.learning_rate)
+                group["lr"] = learning_rate(k, steps, part.learning_rate or config.learning_rate, part.constant)
             losses = part.loss(clip, run.seed * 1_000_003 + k)
             if not torch.isfinite(losses["loss"]):
                 raise UserError(f"the loss of stage {part.name!r} is not a number at step {k}; lower the learning rate")
@@ -336,11 +335,10 @@ def _one_stage(run: _Run, config: Any, parts: tuple[Stage, ...], number: int, st
         bar.update(1)
         if k % 20 == 0:
             bar.set_postfix(loss=f"{np.mean(run.losses[-50:]):.4f}", refresh=False)
-        if run.stop or time.monotonic() - last_saved > CHECKPOINT_SECONDS:
+        if run.stop.asked or time.monotonic() - last_saved > CHECKPOINT_SECONDS:
             run.checkpoint()
             last_saved = time.monotonic()
-        if run.stop:
-            raise KeyboardInterrupt
+        run.stop.check()
 
 
 def _average(run: _Run, decay: float) -> None:

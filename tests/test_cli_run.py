@@ -151,7 +151,7 @@ def test_generate_hands_everything_on(kf, handed):
         "generate", "fdm", "--frames", "120", "--seed", "4", "--schedule", "hierarchy-2", "-o", "long.gif"
     )
     assert code == 0 and out == "long.gif: 120 frames, 12 s at 10 frames per second, seed 4\n"
-    assert calls == [(("fdm", 120, "long.gif"), {"seed": 4, "prompt": None, "schedule": "hierarchy-2"})]
+    assert calls == [(("fdm", 120, "long.gif"), {"seed": 4, "prompts": (), "schedule": "hierarchy-2"})]
 
 
 def test_generate_writes_a_video(kf, tmp_path):

@@ -12,10 +12,10 @@ from kiloframe.errors import UserError
 @click.argument("slug", type=Slug("methods"))
 @click.option("--frames", type=click.IntRange(1), required=True, metavar="N", help="Length; 10 frames are a second.")
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Same seed, same video.")
-@click.option("--prompt", metavar="TEXT", help="What to show, for methods that take text.")
+@click.option("--prompt", "prompts", multiple=True, metavar="TEXT", help="What to show; several: one after the other.")
 @click.option("--schedule", metavar="NAME", help="The order of frames, for methods that have several.")
 @click.option("-o", "--out", type=click.Path(), metavar="FILE", help="An .mp4, .webm, .gif or .webp; default SLUG.mp4.")
-def command(slug: str, frames: int, seed: int, prompt: str | None, schedule: str | None, out: str | None) -> None:
+def command(slug: str, frames: int, seed: int, prompts: tuple[str, ...], schedule: str | None, out: str | None) -> None:
     """Generate a video with a method's toy weights, frame by frame into a file. Needs a checkout.
 
     The file appears only when it is whole.
@@ -24,6 +24,7 @@ def command(slug: str, frames: int, seed: int, prompt: str | None, schedule: str
     Examples:
       kiloframe generate fdm --frames 128 --seed 1 -o out.mp4
       kiloframe generate fdm --frames 300 --schedule hierarchy-2 -o long.gif
+      kiloframe generate phenaki --frames 200 --prompt "a red circle" --prompt "a blue square"
     """
     from kiloframe import execute
 
@@ -32,11 +33,11 @@ def command(slug: str, frames: int, seed: int, prompt: str | None, schedule: str
 
     target = out or f"{slug}.mp4"
     if schedule is None:
-        written = generate_to_file(slug, frames, target, seed=seed, prompt=prompt)
+        written = generate_to_file(slug, frames, target, seed=seed, prompts=prompts)
     elif not takes_schedule(slug):
         raise UserError(f"{slug} has one order of frames only; leave --schedule away")
     else:
-        written = generate_to_file(slug, frames, target, seed=seed, prompt=prompt, schedule=schedule)
+        written = generate_to_file(slug, frames, target, seed=seed, prompts=prompts, schedule=schedule)
     click.echo(f"{written}: {frames} frames, {frames / 10:g} s at 10 frames per second, seed {seed}")
 
 

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import signal
-import threading
-from types import FrameType
-from typing import Any, Self
+from typing import Any
 
 import click
 
 from kiloframe.commands import output
 from kiloframe.errors import UserError
+from kiloframe.stopping import Stop
 
 
 @click.command("world", short_help="A video of a toy world.")
@@ -81,43 +79,15 @@ def film(world: Any, target: str, frames: int, seed: int, start: int, scale_up: 
     from reproductions.video import VideoWriter
 
     with (
-        _Stop() as stop,
+        Stop() as stop,
         VideoWriter(target, fps=world.fps, scale_up=scale_up) as writer,
         tqdm(total=frames, unit="frame", desc=world.name, disable=None) as bar,
     ):
         for first in range(0, frames, _CHUNK):
-            if stop.asked:
-                raise KeyboardInterrupt
+            stop.check()
             count = min(_CHUNK, frames - first)
             writer.write(world.clip(seed, start + first, count).video)
             bar.update(count)
-
-
-class _Stop:
-    """Within the block Ctrl-C, SIGTERM and the end of the terminal only ask: the film stops after the frames at hand,
-    so that no encoder is left in the middle and the unfinished file is taken away. A second one stops at once.
-
-    A signal that is ignored (nohup) or answered by someone else stays so.
-    """
-
-    def __enter__(self) -> Self:
-        self.asked = False
-        self._former: dict[int, Any] = {}
-        if threading.current_thread() is threading.main_thread():  # which alone may set handlers
-            names = [name for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]  # Windows has no SIGHUP
-            for number in (getattr(signal, name) for name in names):
-                if signal.getsignal(number) in (signal.SIG_DFL, signal.default_int_handler):
-                    self._former[number] = signal.signal(number, self._ask)
-        return self
-
-    def _ask(self, _number: int, _frame: FrameType | None) -> None:
-        if self.asked:
-            raise KeyboardInterrupt
-        self.asked = True
-
-    def __exit__(self, *_: object) -> None:
-        for number, handler in self._former.items():
-            signal.signal(number, handler)
 
 
 _CHUNK = 20

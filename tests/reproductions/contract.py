@@ -10,7 +10,7 @@ import torch
 
 import reproductions
 from kiloframe.errors import UserError
-from reproductions.contract import Condition, Stage
+from reproductions.contract import Batch, Condition, Stage
 
 
 class MethodContract:
@@ -41,7 +41,7 @@ class MethodContract:
         assert model.count(model.config) == sum(p.numel() for p in model.parameters())
 
     def test_clips_follow_from_the_generator(self, model):
-        first, again, other = (model.clips(np.random.default_rng(seed), 2) for seed in (0, 0, 1))
+        first, again, other = (Batch.of(model.clips(np.random.default_rng(seed), 2)).video for seed in (0, 0, 1))
         assert torch.equal(first, again) and not torch.equal(first, other)
         assert first.ndim == 5 and first.shape[0] == 2 and first.dtype == torch.float32
         assert first.min() >= 0 and first.max() <= 1

@@ -73,7 +73,7 @@ def test_progress_counts_frames(tmp_path, capsys):
     ("options", "words"),
     [
         ({"frames": 0}, "--frames must be at least 1"),
-        ({"prompt": "a seven"}, "fdm takes no prompt; leave --prompt away"),
+        ({"prompts": ("a seven",)}, "fdm takes no prompt; leave --prompt away"),
         ({"schedule": "hierarchy"}, "there is no schedule 'hierarchy'; did you mean 'hierarchy-2'"),
     ],
 )
