@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+    from reproductions.measures.estimate import Estimate
+
 __all__ = ["COLOURS", "Report", "figure", "grid", "judge_difference", "judge_equality", "show"]
 
 COLOURS = ("#0f6ab4", "#c8501e", "#2f7d4f", "#8a4fb0", "#6b7280", "#b08900")
@@ -170,6 +172,18 @@ class Report:
             low=bounds[0] if bounds else None, high=bounds[1] if bounds else None,
             interval=f"95 % t interval over {len(numbers)} seeds" if bounds else None, unit=unit, better=better,
             note=note,
+        )  # fmt: skip
+        self._measures.append(measure)
+        return measure
+
+    def estimate(self, id: str, subject: str, estimate: Estimate, *, name: str | None = None) -> Measure:
+        """Record a number that brings its own interval; name: instead of the estimate's."""
+        better = None if estimate.better == "neither" else estimate.better
+        measure = Measure(
+            id=id, subject=subject, name=name or estimate.name, value=estimate.value, values=[estimate.value],
+            low=estimate.low, high=estimate.high, unit=estimate.unit or None, better=better,
+            interval=None if estimate.low is None else str(estimate.settings["interval"]),
+            note="; ".join(estimate.warnings) or None,
         )  # fmt: skip
         self._measures.append(measure)
         return measure
