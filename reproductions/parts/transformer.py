@@ -6,6 +6,7 @@ h heads, d channels per head, v tokens of the vocabulary.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import torch
@@ -13,7 +14,7 @@ from einops import rearrange
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-__all__ = ["Cache", "Transformer", "causal_mask", "draw_token"]
+__all__ = ["Cache", "Transformer", "causal_mask", "draw_token", "sinusoid"]
 
 
 class Cache:
@@ -41,6 +42,16 @@ class Cache:
 def causal_mask(queries: int, keys: int, device: torch.device | None = None) -> Tensor:
     """(queries, keys) bool, True where a query may look: at itself and at what comes before; queries are the last."""
     return torch.ones(queries, keys, dtype=torch.bool, device=device).tril(keys - queries)
+
+
+def sinusoid(start: int, length: int, channels: int, device: torch.device | None = None) -> Tensor:
+    """The fixed code of places (Vaswani et al., sec. 3.5), (length, channels): half sines, then half cosines, of
+    place / 10000^(2 i / channels), for the places from `start` on; channels: even.
+    """
+    half = channels // 2
+    speed = torch.exp(torch.arange(half, device=device) * (-math.log(10_000) / half))
+    angle = torch.arange(start, start + length, device=device).unsqueeze(-1) * speed
+    return torch.cat([angle.sin(), angle.cos()], -1)
 
 
 class Attention(nn.Module):

@@ -1,0 +1,86 @@
+"""A convolutional autoencoder of single frames with vector-quantised codes: pictures as grids of whole numbers.
+
+Source: VQ-VAE (van den Oord et al., arXiv 1711.00937). Shapes: (..., 3, h, w) frames in [0, 1]; (..., h', w') token
+numbers, with h' = h / 2^(levels - 1).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from reproductions.parts.quantise import VectorQuantiser
+
+__all__ = ["FrameAutoencoder"]
+
+
+class Block(nn.Module):
+    """x + conv(silu(conv(silu(x)))), same size; kernel: 1 or 3 pixels wide."""
+
+    def __init__(self, channels: int, kernel: int) -> None:
+        super().__init__()
+        self.one, self.two = (nn.Conv2d(channels, channels, kernel, padding=kernel // 2) for _ in range(2))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """x: (b, c, h, w)."""
+        return x + self.two(F.silu(self.one(F.silu(x))))
+
+
+class FrameAutoencoder(nn.Module):
+    """Frames to tokens and back. Every level but the first halves the side; `channels` gives the width of each.
+
+    The encoder sees one patch at a time: what it says of a patch does not change with the neighbours, so that a frame
+    that is decoded and encoded again mostly keeps its tokens. The decoder smooths over the seams with 3x3 convolutions.
+    codes, code_channels: size of the codebook and of its vectors; blocks: residual blocks per level.
+    """
+
+    def __init__(self, channels: Sequence[int], codes: int, code_channels: int, blocks: int = 1) -> None:
+        super().__init__()
+        self.factor = 2 ** (len(channels) - 1)
+        down: list[nn.Module] = [nn.Conv2d(3, channels[0], 1)]
+        up: list[nn.Module] = [nn.Conv2d(channels[0], 3, 3, padding=1), nn.SiLU()]  # from the last layer to the first
+        for level, width in enumerate(channels):
+            if level:
+                narrow = channels[level - 1]
+                down += [nn.SiLU(), nn.Conv2d(narrow, width, 2, 2)]
+                up.append(nn.ConvTranspose2d(width, narrow, 4, 2, 1))
+            down += [Block(width, 1) for _ in range(blocks)]
+            up += [Block(width, 3) for _ in range(blocks)]
+        self.encoder = nn.Sequential(*down, nn.SiLU(), nn.Conv2d(channels[-1], code_channels, 1))
+        self.decoder = nn.Sequential(nn.Conv2d(code_channels, channels[-1], 3, padding=1), *reversed(up))
+        self.quantise = VectorQuantiser(
+            codes, code_channels, memory=0.9
+        )  # forgets in 10 steps: codes die, and revive, early
+
+    def encode(self, frames: Tensor) -> Tensor:
+        """Frames (..., 3, h, w) to token numbers (..., h', w') int64."""
+        tokens = self.quantise.nearest(self._vectors(frames.reshape(-1, *frames.shape[-3:])))
+        return tokens.view(*frames.shape[:-3], *tokens.shape[1:])
+
+    def decode(self, tokens: Tensor) -> Tensor:
+        """Token numbers (..., h', w') to frames (..., 3, h, w), cut to [0, 1]."""
+        frames = self._frames(self.quantise.lookup(tokens.reshape(-1, *tokens.shape[-2:])))
+        return frames.clamp(0, 1).view(*tokens.shape[:-2], *frames.shape[1:])
+
+    def loss(self, frames: Tensor, generator: torch.Generator) -> dict[str, Tensor]:
+        """Of frames (b, 3, h, w), mean over all numbers: || x - D(e) ||^2 + 0.1 L_VQ. Revives dead codes as well.
+
+        generator: CPU; it says which vectors of the batch the dead codes become.
+        """
+        z = self._vectors(frames)
+        e, number, quantisation = self.quantise(z)
+        error = (self._frames(e) - frames).square().mean()
+        if self.training:
+            self.quantise.revive(z, number, generator)
+        return {"loss": error + 0.1 * quantisation, "error": error.detach()}
+
+    def _vectors(self, frames: Tensor) -> Tensor:
+        """(b, 3, h, w) to (b, h', w', code channels)."""
+        return self.encoder(2 * frames - 1).movedim(1, -1)
+
+    def _frames(self, e: Tensor) -> Tensor:
+        """(b, h', w', code channels) to (b, 3, h, w), not cut."""
+        return (self.decoder(e.movedim(-1, 1)) + 1) / 2
