@@ -1,0 +1,91 @@
+import numpy as np
+import pytest
+import torch
+from torch.nn import functional as F
+
+from reproductions.parts.video_vq import VideoVQ, foreground_weight
+
+
+def codec(padding="replicate", **changes):
+    torch.manual_seed(0)
+    sizes = {"channels": (4, 8), "strides": ((2, 2), (1, 2)), "codes": 16, "code_channels": 4, "depth": 1}
+    return VideoVQ(**(sizes | changes), padding=padding)
+
+
+def film(frames=16, count=2, side=16):
+    return torch.rand(count, frames, 3, side, side, generator=torch.Generator().manual_seed(1))
+
+
+def test_the_foreground_is_what_differs_from_the_median_colour():
+    video = torch.full((2, 3, 3, 8, 8), 0.3)
+    video[1] = 0.6
+    video[0, 1, 2, 4, 5] = 0.5  # one channel is enough
+    video[1, 0, 0, 0, 0] = 0.65  # too near to count
+    weight = foreground_weight(video, 10)
+    assert weight.shape == (2, 3, 1, 8, 8)
+    assert weight[0, 1, 0, 4, 5] == 10 and weight.sum() == weight.numel() + 9
+
+
+@pytest.mark.parametrize("strides", [((2, 2), (1, 2)), ((2, 2), (2, 2)), ((1, 2),)])
+def test_sizes(strides):
+    model = codec(strides=strides, channels=(4, 8)[: len(strides)])
+    time, space = (int(np.prod(axis)) for axis in zip(*strides, strict=True))
+    assert (model.per_slice, model.down) == (time, space)
+    number = model.encode(film(8))
+    assert number.shape == (2, 8 // time, 16 // space, 16 // space)
+    assert number.min() >= 0 and number.max() < 16
+    assert model.decode(number).shape == (2, 8, 3, 16, 16)
+    back, z, taken, loss = model(film(8))
+    assert back.shape == (2, 8, 3, 16, 16) and z.shape == (*taken.shape, 4) and loss.ndim == 0
+
+
+@pytest.mark.parametrize("depth", [1, 2])
+def test_frames_hear_of_the_slices_within_reach_and_of_no_others(depth):
+    """A slice far enough away may be anything; at the edge of the reach it matters."""
+    model = codec(depth=depth).eval()
+    number = torch.randint(16, (1, 12, 4, 4), generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        whole = model.decode(number)
+        for slice_ in (5, 6):
+            changed = number.clone()
+            changed[:, slice_] = (changed[:, slice_] + 7) % 16
+            apart = (model.decode(changed) - whole).abs().amax((0, 2, 3, 4)).view(12, 2).amax(1) > 0
+            assert apart.nonzero().squeeze(1).tolist() == list(
+                range(slice_ - model.reach, slice_ + model.reach + 1)
+            )  # fmt: skip
+
+
+def test_a_still_video_has_one_code_per_place_only_with_replicated_borders():
+    """Nothing then tells a slice at the border from one in the middle: the limit case of the equivariance score."""
+    still = film(1).expand(-1, 16, -1, -1, -1)
+    for padding, same in (("replicate", True), ("zeros", False)):
+        model = codec(padding, codes=512)
+        model(film())  # the running statistics
+        with torch.no_grad():
+            z = model._vectors(still)
+        assert torch.allclose(z, z[:, :1].expand_as(z), atol=1e-5) is same
+
+
+def test_every_convolution_that_has_a_border_uses_the_padding():
+    for padding in ("replicate", "zeros"):
+        wide = [m for m in codec(padding).modules() if isinstance(m, torch.nn.Conv3d) and max(m.kernel_size) > 1]
+        assert len(wide) == 2 + 2 + 1 and all(m.padding_mode == padding for m in wide)
+
+
+def test_replicate_padding_is_that_of_the_border_value():
+    layer = next(m for m in codec().modules() if isinstance(m, torch.nn.Conv3d))
+    x = torch.randn(1, 3, 4, 8, 8)
+    by_hand = F.conv3d(F.pad(x, (1, 1, 1, 1, 1, 1), mode="replicate"), layer.weight, layer.bias, layer.stride)
+    assert torch.allclose(layer(x), by_hand, atol=1e-6)
+
+
+def test_running_statistics_are_those_of_the_batches_and_encode_uses_them():
+    model = codec()
+    model(film())
+    z = model._vectors(film())
+    assert torch.allclose(model.mean, z.mean((0, 1, 2, 3)), atol=1e-6), "the first batch counts in full"
+    assert torch.allclose(model.variance, z.var((0, 1, 2, 3)), atol=1e-6)
+    assert torch.equal(model.encode(film()), model(film())[2]), "the same numbers, from the running statistics"
+    before = model.mean.clone()
+    model.encode(1 - film())
+    assert torch.equal(model.mean, before), "encoding leaves them alone"
