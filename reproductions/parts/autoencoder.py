@@ -65,17 +65,20 @@ class FrameAutoencoder(nn.Module):
         frames = self._frames(self.quantise.lookup(tokens.reshape(-1, *tokens.shape[-2:])))
         return frames.clamp(0, 1).view(*tokens.shape[:-2], *frames.shape[1:])
 
-    def loss(self, frames: Tensor, generator: torch.Generator) -> dict[str, Tensor]:
-        """Of frames (b, 3, h, w), mean over all numbers: || x - D(e) ||^2 + 0.1 L_VQ. Revives dead codes as well.
+    def loss(self, frames: Tensor, generator: torch.Generator, colour: float = 0.0) -> dict[str, Tensor]:
+        """Of frames (b, 3, h, w), means over all numbers: || d ||^2 + colour || d - grey(d) ||^2 + 0.1 L_VQ, with the
+        difference d = x - D(e) and grey(d) its mean over the three channels: a tint is seen sooner than a shade.
+        Revives dead codes as well, in training.
 
         generator: CPU; it says which vectors of the batch the dead codes become.
         """
         z = self._vectors(frames)
         e, number, quantisation = self.quantise(z)
-        error = (self._frames(e) - frames).square().mean()
+        d = self._frames(e) - frames
+        error, tint = d.square().mean(), (d - d.mean(1, keepdim=True)).square().mean()
         if self.training:
             self.quantise.revive(z, number, generator)
-        return {"loss": error + 0.1 * quantisation, "error": error.detach()}
+        return {"loss": error + colour * tint + 0.1 * quantisation, "error": error.detach()}
 
     def _vectors(self, frames: Tensor) -> Tensor:
         """(b, 3, h, w) to (b, h', w', code channels)."""

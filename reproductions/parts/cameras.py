@@ -11,7 +11,7 @@ from torch import Tensor
 
 from kiloframe.errors import UserError
 
-__all__ = ["check_poses", "plane_motion", "relative"]
+__all__ = ["camera_vector", "check_poses", "relative"]
 
 _LEVEL = 1e-3  # how far a given pose may be off
 
@@ -26,11 +26,18 @@ def relative(origin: Tensor, pose: Tensor) -> tuple[Tensor, Tensor]:
     return back @ origin[..., :3, :3], shift
 
 
-def plane_motion(rotation: Tensor, shift: Tensor) -> Tensor:
-    """Of `relative` between upright cameras, the three numbers that are left, (..., 3): t right, t forward, and the
-    turn about the upright axis in radians, above 0 where camera x has turned to the left of a.
+def camera_vector(origin: Tensor, pose: Tensor, intrinsics: Tensor | None = None) -> Tensor:
+    """g of camera x seen from camera a, poses (..., 4, 4) twice, with R and t as in `relative`.
+
+    With intrinsics K (3, 3), the same for both: R (9), t (3), K (9), K^-1 (9), together (..., 30). Without, for cameras
+    that stand upright: ten times (t right, t forward, turn about the upright axis), (..., 3); the turn is in radians,
+    above 0 where x has turned to the left of a. Ten times, so that a step of a walk is about 1.
     """
-    return torch.stack([shift[..., 0], shift[..., 2], torch.atan2(rotation[..., 0, 2], rotation[..., 0, 0])], -1)
+    R, t = relative(origin, pose)
+    if intrinsics is None:
+        return 10 * torch.stack([t[..., 0], t[..., 2], torch.atan2(R[..., 0, 2], R[..., 0, 0])], -1)
+    lens = torch.cat([intrinsics.flatten(), intrinsics.inverse().flatten()])
+    return torch.cat([R.flatten(-2), t, lens.expand(*t.shape[:-1], -1)], -1)
 
 
 def check_poses(poses: Tensor, frames: int, *, upright: bool) -> None:

@@ -57,6 +57,10 @@ def test_the_loss_is_the_squared_error_and_a_tenth_of_the_quantisation(model, fr
     quantisation = 1.25 * (z - e).square().sum(-1).mean()
     torch.testing.assert_close(loss["error"], error)
     torch.testing.assert_close(loss["loss"], error + 0.1 * quantisation)
+    d = grey - frames
+    tint = (d - (d[:, :1] + d[:, 1:2] + d[:, 2:]) / 3).square().mean()
+    coloured = model.loss(frames, torch.Generator(), colour=2.0)["loss"]
+    torch.testing.assert_close(coloured, error + 2 * tint + 0.1 * quantisation)
 
 
 def test_the_error_reaches_the_encoder_through_the_codes(model, frames):

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from kiloframe.errors import UserError
-from reproductions.parts.cameras import check_poses, plane_motion, relative
+from reproductions.parts.cameras import camera_vector, check_poses, relative
 from reproductions.worlds.rooms import EVALUATION_SEEDS, Rooms
 
 
@@ -56,15 +56,15 @@ def test_steps_and_turns_are_read_wherever_the_camera_looks(heading):
     a = upright(5, 6, heading)
     ahead = upright(*(np.array([5, 6]) + 0.2 * forward), heading)
     torch.testing.assert_close(
-        plane_motion(*relative(a, ahead)), torch.tensor([0, -0.2, 0], dtype=torch.float64), atol=1e-6, rtol=0
+        camera_vector(a, ahead), torch.tensor([0, -2.0, 0], dtype=torch.float64), atol=1e-6, rtol=0
     )  # what stood at a now lies behind
     aside = upright(*(np.array([5, 6]) + 0.2 * right), heading)
     torch.testing.assert_close(
-        plane_motion(*relative(a, aside)), torch.tensor([-0.2, 0, 0], dtype=torch.float64), atol=1e-6, rtol=0
+        camera_vector(a, aside), torch.tensor([-2.0, 0, 0], dtype=torch.float64), atol=1e-6, rtol=0
     )
     left = upright(5, 6, heading + 0.3)
     torch.testing.assert_close(
-        plane_motion(*relative(a, left)), torch.tensor([0, 0, 0.3], dtype=torch.float64), atol=1e-6, rtol=0
+        camera_vector(a, left), torch.tensor([0, 0, 3.0], dtype=torch.float64), atol=1e-6, rtol=0
     )
 
 
@@ -76,6 +76,31 @@ def test_batches_are_the_single_ones():
             one = relative(many[b, 0], many[b, n])
             torch.testing.assert_close(R[b, n], one[0])
             torch.testing.assert_close(t[b, n], one[1])
+
+
+def test_the_small_camera_vector_is_right_ahead_turn_times_ten():
+    poses = torch.from_numpy(Rooms(16).poses(3, np.arange(20)))
+    a, x = poses[:-1], poses[1:]
+    g = camera_vector(a, x)
+    forward, right = a[:, :2, 2], a[:, :2, 0]
+    turned = torch.atan2(x[:, 1, 2], x[:, 0, 2]) - torch.atan2(forward[:, 1], forward[:, 0])
+    torch.testing.assert_close(torch.remainder(g[:, 2] / 10 - turned + 1, 2 * math.pi), torch.ones(19).double())
+    moved = x[:, :2, 3] - a[:, :2, 3]
+    ahead = (moved * x[:, :2, 2]).sum(1)  # in the axes of x, where a lies behind
+    torch.testing.assert_close(g[:, 1], -10 * ahead)
+    torch.testing.assert_close(g[:, 0], -10 * (moved * x[:, :2, 0]).sum(1))
+    assert (right * forward).sum(1).abs().max() < 1e-9
+
+
+def test_the_full_camera_vector_is_rotation_translation_and_lens():
+    poses = torch.from_numpy(Rooms(16).poses(3, np.arange(2)))
+    K = torch.tensor([[10.0, 0, 8], [0, 10, 8], [0, 0, 1]]).double()
+    g = camera_vector(poses[0], poses[1], K)
+    assert g.shape == (30,)
+    whole = torch.linalg.inv(poses[1]) @ poses[0]
+    torch.testing.assert_close(g[:9].view(3, 3), whole[:3, :3])
+    torch.testing.assert_close(g[9:12], whole[:3, 3])
+    torch.testing.assert_close(g[12:21].view(3, 3) @ g[21:].view(3, 3), torch.eye(3).double())
 
 
 def test_the_poses_of_the_world_pass():
