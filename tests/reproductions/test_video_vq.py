@@ -1,4 +1,3 @@
-import numpy as np
 import pytest
 import torch
 from torch.nn import functional as F
@@ -8,7 +7,7 @@ from reproductions.parts.video_vq import VideoVQ, foreground_weight
 
 def codec(padding="replicate", **changes):
     torch.manual_seed(0)
-    sizes = {"channels": (4, 8), "strides": ((2, 2), (1, 2)), "codes": 16, "code_channels": 4, "depth": 1}
+    sizes = {"channels": 9, "block": (2, 4), "codes": 16, "code_channels": 4, "depth": 1}
     return VideoVQ(**(sizes | changes), padding=padding)
 
 
@@ -26,11 +25,10 @@ def test_the_foreground_is_what_differs_from_the_median_colour():
     assert weight[0, 1, 0, 4, 5] == 10 and weight.sum() == weight.numel() + 9
 
 
-@pytest.mark.parametrize("strides", [((2, 2), (1, 2)), ((2, 2), (2, 2)), ((1, 2),)])
-def test_sizes(strides):
-    model = codec(strides=strides, channels=(4, 8)[: len(strides)])
-    time, space = (int(np.prod(axis)) for axis in zip(*strides, strict=True))
-    assert (model.per_slice, model.down) == (time, space)
+@pytest.mark.parametrize("block", [(2, 4), (4, 8), (1, 2)])
+def test_sizes(block):
+    time, space = block
+    model = codec(block=block)
     number = model.encode(film(8))
     assert number.shape == (2, 8 // time, 16 // space, 16 // space)
     assert number.min() >= 0 and number.max() < 16
@@ -68,24 +66,34 @@ def test_a_still_video_has_one_code_per_place_only_with_replicated_borders():
 
 def test_every_convolution_that_has_a_border_uses_the_padding():
     for padding in ("replicate", "zeros"):
-        wide = [m for m in codec(padding).modules() if isinstance(m, torch.nn.Conv3d) and max(m.kernel_size) > 1]
-        assert len(wide) == 2 + 2 + 1 and all(m.padding_mode == padding for m in wide)
+        wide = [m for m in codec(padding).modules() if isinstance(m, torch.nn.Conv3d)]
+        assert len(wide) == 2 + 1 and all(m.padding_mode == padding and m.kernel_size == (3, 3, 3) for m in wide)
 
 
 def test_replicate_padding_is_that_of_the_border_value():
     layer = next(m for m in codec().modules() if isinstance(m, torch.nn.Conv3d))
-    x = torch.randn(1, 3, 4, 8, 8)
-    by_hand = F.conv3d(F.pad(x, (1, 1, 1, 1, 1, 1), mode="replicate"), layer.weight, layer.bias, layer.stride)
-    assert torch.allclose(layer(x), by_hand, atol=1e-6)
+    x = torch.randn(1, 4, 5, 5, layer.in_channels, generator=torch.Generator().manual_seed(0))
+    padded = F.pad(x.permute(0, 4, 1, 2, 3), (1,) * 6, mode="replicate")
+    assert torch.allclose(layer(x), F.conv3d(padded, layer.weight, layer.bias).permute(0, 2, 3, 4, 1), atol=1e-6)
 
 
-def test_running_statistics_are_those_of_the_batches_and_encode_uses_them():
+def test_pixels_go_to_the_block_they_come_from():
+    """With the networks taken out, what is cut into blocks and put together again is the video itself."""
+    model = codec()
+    model.encoder, model.decoder = torch.nn.Identity(), torch.nn.Identity()
+    assert torch.allclose(model._frames(model._vectors(film())), film(), atol=1e-6)
+    dot = torch.zeros(1, 4, 3, 16, 16)
+    dot[0, 3, 1, 6, 13] = 1  # in the slice of frames 2 and 3, row 6 of 4 to 7, column 13 of 12 to 15
+    assert (model._vectors(dot) > 0).nonzero()[:, :4].tolist() == [[0, 1, 1, 3]]
+
+
+def test_the_first_batch_fixes_mean_and_deviation():
     model = codec()
     model(film())
-    z = model._vectors(film())
-    assert torch.allclose(model.mean, z.mean((0, 1, 2, 3)), atol=1e-6), "the first batch counts in full"
-    assert torch.allclose(model.variance, z.var((0, 1, 2, 3)), atol=1e-6)
-    assert torch.equal(model.encode(film()), model(film())[2]), "the same numbers, from the running statistics"
+    z = model._vectors(film()).flatten(0, 3)
+    assert torch.allclose(model.mean, z.mean(0), atol=1e-6) and torch.allclose(model.deviation, z.std(0), atol=1e-5)
+    assert torch.equal(model.encode(film()), model(film())[2]), "the numbers do not depend on training or not"
     before = model.mean.clone()
-    model.encode(1 - film())
-    assert torch.equal(model.mean, before), "encoding leaves them alone"
+    model(1 - film())
+    assert torch.equal(model.mean, before)
+    assert model.encode(film(count=8)).unique().numel() > 4, "the vectors are spread over the codes from the start"
