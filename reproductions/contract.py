@@ -87,12 +87,14 @@ class Stage:
 class Reproduction(nn.Module):
     """Base of every method: builds from a config, trains by stages, streams frames, saves and loads itself.
 
-    slug: the record it belongs to; world: its default world; uses: the fields of `Condition` that it reads.
+    slug: the record it belongs to; world: its default world; uses: the fields of `Condition` that it reads; orders:
+    where `stream` takes a `schedule`, those of its values that comparisons show.
     """
 
     slug: ClassVar[str]
     world: ClassVar[str]
     uses: ClassVar[tuple[str, ...]] = ()
+    orders: ClassVar[tuple[str, ...]] = ()
     Config: ClassVar[Any]
 
     def __init__(self, config: Any) -> None:
@@ -108,6 +110,14 @@ class Reproduction(nn.Module):
         """How many parameters the model of a config has; built on the meta device, so that any size costs nothing."""
         with torch.device("meta"):
             return sum(p.numel() for p in cls(config).parameters())
+
+    @classmethod
+    def changes(cls, variant: str) -> dict[str, Any]:
+        """The fields of the config that a variant changes. Raises UserError for one that the method does not have."""
+        variants: dict[str, dict[str, Any]] = getattr(cls.Config, "variants", dict)()
+        if variant not in variants:
+            raise UserError(f"{cls.slug} has no variant {variant!r}; there are: {', '.join(variants) or 'none'}")
+        return variants[variant]
 
     def refuse_unused(self, condition: Condition | None) -> None:
         """Raise UserError for a field of the condition that the method does not use."""
@@ -185,11 +195,11 @@ def generate_to_file(
 ) -> Path:
     """Stream `frames` frames of a method's toy weights into a video file (.mp4, .webm, .gif, .webp), 10 a second.
 
-    prompts: what to show, for methods that take text; several share the length evenly, in order; schedule: the order
-    of frames, for methods that have several.
+    prompts: what to show, for methods that take text; several share the length evenly, in order; variant: a name from
+    the method's Config.variants(), whose weights are taken; schedule: the order of frames, for methods with several.
     The same seed gives the same file content. Nothing is left at `out` if it is interrupted (Ctrl-C, SIGTERM).
-    Raises UserError for an unknown method or schedule, missing weights, a prompt or schedule the method cannot use,
-    a bad length, an unknown suffix or an unwritable place, each before anything is computed.
+    Raises UserError for an unknown method, variant or schedule, missing weights, a prompt or schedule the method
+    cannot use, a bad length, an unknown suffix or an unwritable place, each before anything is computed.
     """
     import reproductions
     from reproductions.video import VideoWriter
@@ -197,6 +207,8 @@ def generate_to_file(
     if frames < 1:
         raise UserError(f"--frames must be at least 1, not {frames}")
     kind = reproductions.method(slug)
+    if variant is not None:
+        kind.changes(variant)
     if prompts and "captions" not in kind.uses:
         raise UserError(f"{kind.slug} takes no prompt; leave --prompt away")
     options: dict[str, Any] = {}

@@ -19,7 +19,7 @@ import os
 import platform
 import shlex
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +35,9 @@ from reproductions.contract import Batch, Reproduction, Stage
 from reproductions.footage import Footage
 from reproductions.loaders.source import ClipSource, SourceRecord
 
-__all__ = ["PRESETS", "TrainingReport", "default_out", "learning_rate", "train"]
+__all__ = [
+    "PRESETS", "TrainingReport", "default_out", "learning_rate", "stage_steps", "step_seconds", "train",
+]  # fmt: skip
 
 PRESETS = ("smoke", "toy", "gpu")
 WARM_UP = 100
@@ -84,6 +86,7 @@ def train(
     *,
     preset: str = "toy",
     variant: str | None = None,
+    changes: Mapping[str, Any] | None = None,
     seed: int = 0,
     steps: int | None = None,
     restart: bool = False,
@@ -94,10 +97,11 @@ def train(
     """Train a method and write its weights; continues an interrupted run unless `restart`.
 
     slug: a method's, or the class itself of what is trained here without being one (the world network);
-    preset: "smoke", "toy" or "gpu"; variant: a name from the method's Config.variants(), an ablation; steps: instead
-    of the preset's; out: weight file, default weights/<slug>[-<variant>].safetensors for toy, else below build/train/;
-    source: real video to draw clips from in place of the method's world, as long and as large as the world's. What is
-    trained on it goes below build/train/ by default, and never into weights/.
+    preset: "smoke", "toy" or "gpu"; variant: a name from the method's Config.variants(), an ablation; changes: further
+    fields of the config, for experiments, which also name `out`; steps: instead of the preset's; out: weight file,
+    default weights/<slug>[-<variant>].safetensors for toy, else below build/train/; source: real video to draw clips
+    from in place of the method's world, as long and as large as the world's. What is trained on it goes below
+    build/train/ by default, and never into weights/.
     The report with the loss curve is written beside the weights as JSON. Ctrl-C and SIGTERM raise KeyboardInterrupt
     after a checkpoint; a second one does not wait for the step at hand.
     Raises UserError for an unknown method, preset or variant, a checkpoint that is damaged or of a run with other
@@ -107,17 +111,10 @@ def train(
         raise UserError(f"there is no preset {preset!r}; allowed: {', '.join(PRESETS)}")
     if steps is not None and steps < 1:
         raise UserError(f"--steps must be at least 1, not {steps}")
-    kind = reproductions.method(slug) if isinstance(slug, str) else slug
-    slug = kind.slug
-    config = getattr(kind.Config, preset)()
-    if variant is not None:
-        variants: dict[str, dict[str, Any]] = getattr(kind.Config, "variants", dict)()
-        if variant not in variants:
-            raise UserError(f"{slug} has no variant {variant!r}; there are: {', '.join(variants) or 'none'}")
-        config = dataclasses.replace(config, **variants[variant])
-    with torch.random.fork_rng():  # initial weights come from the global generator, which is put back
-        torch.manual_seed(seed)
-        model = kind(config)
+    if changes and out is None:
+        raise UserError("weights of a changed config belong to no preset; name a place for them with `out`")
+    model, config = _new(slug, preset, variant, changes or {}, seed)
+    slug = model.slug
     device = "cuda" if preset == "gpu" and torch.cuda.is_available() else "cpu"
     model.to(device)
 
@@ -167,6 +164,46 @@ def train(
     return report
 
 
+def _new(
+    slug: str | type[Reproduction], preset: str, variant: str | None, changes: Mapping[str, Any], seed: int
+) -> tuple[Reproduction, Any]:
+    """An untrained model and its config. Initial weights come from the global generator, which is put back."""
+    kind = reproductions.method(slug) if isinstance(slug, str) else slug
+    fields = {**(kind.changes(variant) if variant is not None else {}), **changes}
+    config = dataclasses.replace(getattr(kind.Config, preset)(), **fields)
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        return kind(config), config
+
+
+def stage_steps(model: Reproduction, total: int) -> list[int]:
+    """How many of `total` training steps each stage gets: its share, but at least one."""
+    shares = [_pair(stage)[0].share for stage in model.stages()]
+    return [max(1, round(total * share / sum(shares))) for share in shares]
+
+
+def step_seconds(
+    slug: str | type[Reproduction], *, preset: str = "toy", variant: str | None = None,
+    changes: Mapping[str, Any] | None = None, warm_up: int = 3, steps: int = 20,
+) -> list[float]:  # fmt: skip
+    """How long a training step of each stage takes here and now: the mean over `steps`, after a warm-up, on the CPU.
+
+    Drawing the clips is counted, as it is in training. Nothing is kept.
+    """
+    from tqdm import tqdm
+
+    model, config = _new(slug, preset, variant, changes or {}, 0)
+    seconds, quiet = [], tqdm(disable=True)
+    for number, stage in enumerate(model.stages()):
+        run = _Run(model, model.clips, Path(), 0, 0, "cpu", "")
+        run.live = _optimizers(_pair(stage))
+        for until in (warm_up, warm_up + steps):
+            began = time.monotonic()
+            _one_stage(run, config, _pair(stage), number, until, quiet)
+        seconds.append((time.monotonic() - began) / steps)
+    return seconds
+
+
 def _real_clips(model: Reproduction, source: ClipSource) -> tuple[_Clips, SourceRecord, Callable[[], str]]:
     """Clips of real video as long and as large as the method's own; what is read; how much of it was usable so far.
 
@@ -209,14 +246,9 @@ def default_out(slug: str, variant: str | None, preset: str, seed: int, source: 
 
 
 def _command(
-    slug: str,
-    preset: str,
-    variant: str | None,
-    seed: int,
-    steps: int | None,
-    out: str | Path | None,
+    slug: str, preset: str, variant: str | None, seed: int, steps: int | None, out: str | Path | None,
     source: ClipSource | None,
-) -> str:
+) -> str:  # fmt: skip
     words = ["kiloframe", "train", slug, "--preset", preset, "--seed", str(seed)]
     words += ["--variant", variant] if variant else []
     words += ["--steps", str(steps)] if steps else []
@@ -290,17 +322,12 @@ class _Run:
 def _all_stages(run: _Run, config: Any, progress: bool) -> None:
     from tqdm import tqdm
 
-    stages = run.model.stages()
-    shares = sum(_pair(stage)[0].share for stage in stages)
-    for number, stage in enumerate(stages):
+    planned = stage_steps(run.model, run.total)
+    for number, (stage, steps) in enumerate(zip(run.model.stages(), planned, strict=True)):
         parts = _pair(stage)
-        steps = max(1, round(run.total * parts[0].share / shares))
         if number < run.stage:
             continue
-        run.live = [
-            torch.optim.AdamW(_parameters(part.modules), betas=part.betas, weight_decay=part.weight_decay)
-            for part in parts
-        ]
+        run.live = _optimizers(parts)
         if run.saved_optimizers:
             for optimizer, state in zip(run.live, run.saved_optimizers, strict=True):
                 optimizer.load_state_dict(state)
@@ -350,6 +377,12 @@ def _average(run: _Run, decay: float) -> None:
                 run.average[name].lerp_(value, 1 - d)
             else:
                 run.average[name].copy_(value)
+
+
+def _optimizers(parts: tuple[Stage, ...]) -> list[torch.optim.Optimizer]:
+    return [
+        torch.optim.AdamW(_parameters(part.modules), betas=part.betas, weight_decay=part.weight_decay) for part in parts
+    ]
 
 
 def _pair(stage: Stage | tuple[Stage, ...]) -> tuple[Stage, ...]:

@@ -148,10 +148,12 @@ def test_generate_hands_everything_on(kf, handed):
 
     calls = handed(contract, "generate_to_file", Path("long.gif"))
     code, out, _ = kf(
-        "generate", "fdm", "--frames", "120", "--seed", "4", "--schedule", "hierarchy-2", "-o", "long.gif"
-    )
+        "generate", "fdm", "--frames", "120", "--seed", "4", "--variant", "shapes", "--schedule", "hierarchy-2",
+        "-o", "long.gif",
+    )  # fmt: skip
     assert code == 0 and out == "long.gif: 120 frames, 12 s at 10 frames per second, seed 4\n"
-    assert calls == [(("fdm", 120, "long.gif"), {"seed": 4, "prompts": (), "schedule": "hierarchy-2"})]
+    told = {"seed": 4, "prompts": (), "variant": "shapes", "schedule": "hierarchy-2"}
+    assert calls == [(("fdm", 120, "long.gif"), told)]
 
 
 def test_generate_writes_a_video(kf, tmp_path):
@@ -171,6 +173,7 @@ def test_generate_writes_a_video(kf, tmp_path):
         (["fdmm", "--frames", "9"], "nearest: fdm"),
         (["fdm", "--frames", "9", "--prompt", "a cat"], "takes no prompt"),
         (["fdm", "--frames", "9", "--schedule", "nope"], "nope"),
+        (["fdm", "--frames", "9", "--variant", "nope"], "no variant 'nope'; there are: shapes, timelapse, rooms"),
         (["fdm", "--frames", "9", "-o", "out.txt"], ".mp4"),
     ],
 )

@@ -6,7 +6,7 @@ the same weights run as a sliding window, or plan sparse key frames first and fi
 
 Deviations (paper -> here, and why):
  1. 64x64 or 128x128 pixels, K = 20, N = 300 to 1000 frames, 550k or more steps on one A100 -> 16x16 digits, K = 8,
-    N = 64, minutes on 2 CPU cores. A laptop can train it.
+    N = 64, minutes on 2 CPU cores. A laptop can train it. Variants: the other worlds, with a smaller network.
  2. DDPM, noise prediction, linear schedule, 1000 steps -> a straight noise path, prediction of the clean frames,
     Euler steps (parts/diffusion.py), predictions cut to [-1, 1]; logit-normal times that lean towards noise instead
     of uniform ones, weight 1 / max(t, 0.6)^2. The paper's idea does not depend on the sampler; ten steps are enough.
@@ -24,7 +24,7 @@ Deviations (paper -> here, and why):
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -33,11 +33,14 @@ import torch
 from torch import Tensor
 
 from kiloframe.errors import UserError
+from reproductions import worlds
 from reproductions.contract import Condition, Reproduction, Stage
 from reproductions.parts import schedules
 from reproductions.parts.diffusion import draw_times, loss_weight, noisy, sample
 from reproductions.parts.unet import SpaceTimeUNet
 from reproductions.worlds.digits import EVALUATION_SEEDS, Digits
+
+Edit = Callable[[int, Tensor], Tensor]
 
 __all__ = ["FDM", "METHOD", "draw_group", "draw_indices"]
 
@@ -46,6 +49,7 @@ __all__ = ["FDM", "METHOD", "draw_group", "draw_indices"]
 class Config:
     """Sizes and training of a preset. `window` is the paper's K, `horizon` its N, `new` its g (frames per call)."""
 
+    world: str = "digits"
     side: int = 16
     channels: tuple[int, ...] = (24, 48, 72)
     heads: int = 4
@@ -84,6 +88,16 @@ class Config:
             side=64, channels=(128, 256, 384, 512), attention_level=2, window=20, new=10, horizon=300, prefix=36,
             sampling_steps=1000, steps=950_000, batch=2, learning_rate=1e-4, ema=0.9999,
         )  # fmt: skip
+
+    @classmethod
+    def variants(cls) -> dict[str, dict[str, Any]]:
+        """The same method, smaller, on the worlds of others: the yardstick that they are measured against."""
+        small = {"channels": (16, 32, 48), "batch": 8, "steps": 1600}
+        return {
+            "shapes": {"world": "shapes", **small},
+            "timelapse": {"world": "timelapse", "horizon": 32, **small, "steps": 1200},
+            "rooms": {"world": "rooms", "horizon": 32, **small},
+        }
 
 
 def draw_group(limit: int, horizon: int, rng: np.random.Generator) -> list[int]:
@@ -136,6 +150,7 @@ class FDM(Reproduction):
     slug = "fdm"
     world = "digits"
     uses = ("context",)
+    orders = ("autoregressive", "hierarchy-2")
     Config = Config
 
     def __init__(self, config: Any) -> None:
@@ -151,9 +166,13 @@ class FDM(Reproduction):
         return (Stage("denoiser", (self.net,), self.loss),)
 
     def clips(self, rng: np.random.Generator, batch: int) -> Tensor:
-        """Half the batch from the plain digits, half with the curtain; (b, horizon, 3, side, side) in [0, 1]."""
+        """Clips of the config's world, of `digits` half with the curtain; (b, horizon, 3, side, side) in [0, 1]."""
         seeds = rng.integers(0, EVALUATION_SEEDS, batch)
         starts = rng.integers(0, 4096, batch)
+        if self.config.world != "digits":
+            options = {"depth": False} if self.config.world == "rooms" else {}
+            other = worlds.world(self.config.world, self.config.side, **options)
+            return torch.from_numpy(other.batch(seeds, starts, self.config.horizon).video)
         half = batch // 2
         plain = Digits(self.config.side).batch(seeds[:half], starts[:half], self.config.horizon)
         hidden = Digits(self.config.side, memory=True).batch(seeds[half:], starts[half:], self.config.horizon)
@@ -196,11 +215,13 @@ class FDM(Reproduction):
         batch: int = 1,
         schedule: str = "autoregressive",
         steps: int | None = None,
+        edit: Edit | None = None,
     ) -> Iterator[Tensor]:
         """Generate by any schedule of parts/schedules.py; the context frames come first, unchanged.
 
         schedule: "autoregressive" (keeps K frames in memory), "long-range", "hierarchy-2" or "mixed" (these keep the
-        frames of one horizon); steps: Euler steps per call, default the preset's; batch: that of the context, if any.
+        frames of one horizon); steps: Euler steps per call, default the preset's; batch: that of the context, if any;
+        edit(i, x_i): changes frame i, (b, 3, h, w) in [-1, 1], as soon as it is made, before others are made from it.
         Raises UserError for a bad length, batch or number of steps, an unknown schedule, a context of the wrong shape
         or with values outside [0, 1], and a condition other than context.
         """
@@ -220,7 +241,7 @@ class FDM(Reproduction):
         plan = schedules.schedule(
             schedule, planned, given, window=config.window, new=config.new, horizon=config.horizon
         )
-        return self._run(plan, frames, given, context, seed, batch, steps)
+        return self._run(plan, frames, given, context, seed, batch, steps, edit)
 
     @torch.inference_mode()
     def _run(
@@ -232,6 +253,7 @@ class FDM(Reproduction):
         seed: int,
         batch: int,
         steps: int,
+        edit: Edit | None,
     ) -> Iterator[Tensor]:
         device = next(self.parameters()).device
         generator = torch.Generator().manual_seed(seed)
@@ -240,7 +262,8 @@ class FDM(Reproduction):
         )
         for ready, forget, step in schedules.walk(plan, frames, given):
             if step is not None:
-                done |= self._call(step, done, batch, generator, steps, device)
+                made = self._call(step, done, batch, generator, steps, device)
+                done |= made if edit is None else {i: edit(i, frame) for i, frame in made.items()}
             ready = [i for i in ready if i < frames]
             if ready:
                 yield ((torch.stack([done[i] for i in ready], 1) + 1) / 2).clamp(0, 1).float().cpu()
