@@ -75,9 +75,10 @@ class Report:
         if title is not None and slug in methods:
             raise UserError(f"{slug} is a method, whose title stands in its record; leave the title away")
         record = methods[slug] if title is None else None
+        claimed = [c.id for c in record.claims] if record else [c["id"] for c in kiloframe.load().survey["claims"]]
         self.slug, self.scale, self.seed, self.seeds = record.slug if record else slug, scale, seed, list(seeds)
         self.title = title if record is None else record.title
-        self._claim_ids = [claim.id for claim in record.claims] if record else []
+        self._claim_ids, self._claimed_by = claimed, "its fact file" if record else "the survey"
         self.folder = Path(out) if str(out) else checkout() / "build" / "runs"
         # A notebook that was told where results go will lie beside them; one that was not lies where it is read.
         self._link = self.slug if str(out) else Path(os.path.relpath(self.folder / self.slug)).as_posix()
@@ -134,11 +135,14 @@ class Report:
         series: Mapping[str, tuple[Any, ...]],
         caption: str,
         alt: str,
+        log_x: bool = False,
     ) -> None:
         """Record lines, name -> (x, y) or (x, y, low, high), as numbers for the site, and show them as a figure."""
         lines = [Series(name=name, **{k: _floats(v) for k, v in zip(("x", "y", "low", "high"), columns, strict=False)})
                  for name, columns in series.items()]  # fmt: skip
-        self._curves.append(Curve(id=id, title=title, x_label=x_label, y_label=y_label, series=lines, caption=caption))
+        self._curves.append(
+            Curve(id=id, title=title, x_label=x_label, y_label=y_label, series=lines, caption=caption, log_x=log_x)
+        )
         drawn, axes = figure(height=3.0)
         for number, line in enumerate(lines):
             colour, dashes = COLOURS[number % len(COLOURS)], "-" if number < len(COLOURS) else "--"
@@ -146,7 +150,7 @@ class Report:
             if line.low is not None and line.high is not None:
                 axes[0].fill_between(line.x, line.low, line.high, color=colour, alpha=0.15, linewidth=0)
         axes[0].set_title(title, loc="left")
-        axes[0].set(xlabel=x_label, ylabel=y_label)
+        axes[0].set(xlabel=x_label, ylabel=y_label, xscale="log" if log_x else "linear")
         drawn.legend(loc="outside right upper", frameon=False)
         file = self._picture(drawn, id)
         _show(f"![{alt}]({self._link}/{file})\n\n*{caption}*", f"[{self.folder / self.slug / file}] {caption}")
@@ -205,6 +209,8 @@ class Report:
     ) -> ClaimResult:
         """Put a claim of the fact file to the test, from one value per seed of the method and of its baseline.
 
+        A study about no single method tests the survey's own claims (survey.yaml) in the same way.
+
         says: what the claim says of `subject` beside `baseline_subject`: the value is "higher" or "lower" (rule:
         `judge_difference`), or "equal" to within `margin` (rule: `judge_equality`); chance: the value of
         guessing, for "equal"; better: which values are good.
@@ -212,7 +218,7 @@ class Report:
         number of values than of seeds, or a margin without "equal".
         """
         if id not in self._claim_ids:
-            raise UserError(f"{self.slug} has no claim {id!r}; its fact file has: {', '.join(self._claim_ids)}")
+            raise UserError(f"{self.slug} has no claim {id!r}; {self._claimed_by} has: {', '.join(self._claim_ids)}")
         if (says == "equal") != (margin is not None):
             raise UserError(f"the claim {id}: a margin belongs to says='equal', and to it alone")
         if not len(values) == len(baseline_values) == len(self.seeds):

@@ -24,6 +24,7 @@ from kiloframe.lint import (
     schema,
     schema_files,
     slug,
+    survey_claim,
     url,
 )
 
@@ -39,6 +40,7 @@ RULES = (
     locator.check,
     citation.check,
     membership.check,
+    survey_claim.check,
     url.check,
     markup.check,
     schema_files.check,

@@ -179,3 +179,30 @@ def test_a_study_is_no_method_and_brings_its_title(tmp_path):
         Report("fdm", scale="toy", seed=0, seeds=[0], out=tmp_path, title="Mine")
     with pytest.raises(UserError, match="has no claim"):
         report.claim("x", measure="", subject="", baseline_subject="", values=[1], baseline_values=[1], says="higher")
+
+
+def test_a_study_tests_what_the_survey_claims(tmp_path):
+    report = Report("a_study", scale="toy", seed=0, seeds=[0, 1, 2], out=tmp_path, title="A study")
+    told = {"measure": "share", "subject": "late", "baseline_subject": "early", "says": "lower"}
+    found = report.claim("errors-add-up", values=[0.1, 0.2, 0.15], baseline_values=[0.9, 0.95, 0.9], **told)
+    assert found.verdict == "held"
+    with pytest.raises(UserError, match="a_study has no claim 'nope'; the survey has: errors-add-up, content-degrades"):
+        report.claim("nope", values=[1, 2, 3], baseline_values=[1, 2, 3], **told)
+    assert [claim.id for claim in read_result(report.save()).claims] == ["errors-add-up"]
+
+
+def test_a_curve_may_have_a_logarithmic_axis(tmp_path):
+    report = Report("fdm", scale="toy", seed=0, seeds=[0], out=tmp_path)
+    told = {
+        "title": "t",
+        "x_label": "x",
+        "y_label": "y",
+        "series": {"a": ([1, 10], [0, 1])},
+        "caption": "c",
+        "alt": "a",
+    }
+    report.curve("plain", **told)
+    report.curve("log", **told, log_x=True)
+    assert [curve.log_x for curve in read_result(report.save()).curves] == [False, True]
+    svgs = [(tmp_path / "fdm" / f"{name}.svg").read_text() for name in ("plain", "log")]
+    assert svgs[0] != svgs[1]
