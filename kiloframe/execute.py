@@ -101,7 +101,7 @@ def run(
     timeout: float | None = None,
     progress: bool = True,
 ) -> list[Run]:
-    """Execute notebooks/<slug>.py for every slug (None: all that have a notebook), `jobs` at once.
+    """Execute notebooks/<slug>.py for every slug (None: all that have a notebook and what it reads), `jobs` at once.
 
     `parameters` are those of the notebook's parameters cell; texts are read by the type of the default. Relative
     `runs` and `results` lie below `root` (default: the checkout). `timeout`: seconds per cell (default TIMEOUTS).
@@ -120,7 +120,7 @@ def run(
         raise UserError(f"--jobs must be at least 1, not {jobs}")
     if timeout is not None and not timeout > 0:
         raise UserError(f"the time of a cell must be more than 0 seconds, not {timeout:g}")
-    wanted = list(dict.fromkeys(slug.replace("-", "_") for slug in (notebook_slugs(root) if slugs is None else slugs)))
+    wanted = list(dict.fromkeys(slug.replace("-", "_") for slug in (_able(scale, root) if slugs is None else slugs)))
     if not wanted:
         raise UserError("there is no notebook to run; put one into notebooks/, or name one")
     work = [_job(slug, scale, parameters or {}, freeze, root) for slug in wanted]
@@ -138,8 +138,19 @@ def run(
         raise Interrupted("interrupted; the former results are untouched") from None
 
 
+def _able(scale: str, root: Path) -> list[str]:
+    """All notebooks but those that read records which are not here; they are told on stderr."""
+    lacking = {slug: notebooks.read_script(notebooks.script_path(slug, root)).lacks(scale, root) for slug in notebook_slugs(root)}  # noqa: E501  # fmt: skip
+    for sentence in filter(None, lacking.values()):
+        print(f"left out: {sentence}", file=sys.stderr, flush=True)
+    return [slug for slug, sentence in lacking.items() if sentence is None]
+
+
 def _job(slug: str, scale: str, given: Mapping[str, Value], freeze: bool, root: Path) -> _Job:
     script = notebooks.read_script(notebooks.script_path(slug, root))
+    lacks = script.lacks(scale, root)
+    if lacks is not None:
+        raise UserError(lacks)
     values = notebooks.with_values(script, given, scale)
     words = ["kiloframe", "run", slug, "--scale", scale]
     for name in given:

@@ -38,13 +38,25 @@ _KINDS = {bool: "true or false", int: "a whole number", float: "a number", str: 
 
 
 class Script(NamedTuple):
-    """A percent script as a notebook: `lines[i]` is the script's 1-based line where the code of cell i starts."""
+    """A percent script as a notebook: `lines[i]` is the script's 1-based line where the code of cell i starts.
+
+    records, made_by: a file without which only scale smoke can be run, and the command that makes it (header, under
+    `kiloframe:`); None where the notebook needs none.
+    """
 
     path: Path
     text: str
     notebook: Any
     lines: list[int]
     defaults: dict[str, Value]
+    records: str | None = None
+    made_by: str | None = None
+
+    def lacks(self, scale: str, root: Path) -> str | None:
+        """A sentence about the records that a run of this scale would miss; None where it can begin."""
+        if self.records is None or scale == "smoke" or (root / self.records).is_file():
+            return None
+        return f"notebooks/{self.path.name} reads records that are not here ({self.records}); type: {self.made_by}"
 
 
 def missing_package(error: ModuleNotFoundError) -> UserError:
@@ -102,7 +114,11 @@ def read_script(path: Path) -> Script:
     for number, cell in enumerate(notebook.cells, 1):
         cell["id"] = f"cell-{number:02d}"  # jupytext draws ids at random, which would make every run differ
     nbformat.validate(notebook)
-    return Script(path, text, notebook, _cell_lines(text, notebook.cells), _defaults(shown, text, notebook.cells))
+    needs = notebook.metadata.pop("kiloframe", {})
+    return Script(
+        path, text, notebook, _cell_lines(text, notebook.cells), _defaults(shown, text, notebook.cells),
+        needs.get("records"), needs.get("made_by"),
+    )  # fmt: skip
 
 
 def _cell_lines(text: str, cells: list[Any]) -> list[int]:

@@ -42,11 +42,12 @@ def keep_times(runs: Path, slug: str, scale: str, times: list[float]) -> None:
 class Progress:
     """Follows the cells of one run; draws a bar on a terminal, writes a line now and then elsewhere.
 
+    former: seconds that each is expected to take, if known; what: what they are, if no cells.
     `current` is the cell that is being executed, None before the first; `times` holds the seconds of each cell.
     """
 
-    def __init__(self, slug: str, cells: int, former: list[float] | None, *, shown: bool) -> None:
-        self.slug, self.cells, self.former = slug, cells, former
+    def __init__(self, slug: str, cells: int, former: list[float] | None, *, shown: bool, what: str = "cell") -> None:
+        self.slug, self.cells, self.former, self.what = slug, cells, former, what
         self.current: int | None = None
         self.times = [0.0] * cells
         self._began = self._cell_began = self._last_line = time.monotonic()
@@ -66,7 +67,7 @@ class Progress:
             self._ticker = threading.Thread(target=self._tick, daemon=True)
             self._ticker.start()
         elif shown:
-            print(f"{slug}: executing {cells} cells{self._estimate()}", file=self._stream, flush=True)
+            print(f"{slug}: executing {cells} {what}s{self._estimate()}", file=self._stream, flush=True)
 
     def start(self, index: int) -> None:
         """Cell `index` begins."""
@@ -102,7 +103,7 @@ class Progress:
         return ", longer than the last run" if late else f", about {left:.0f} s left"
 
     def _line(self) -> str:
-        at = "starting" if self.current is None else f"cell {self.current + 1} of {self.cells}"
+        at = "starting" if self.current is None else f"{self.what} {self.current + 1} of {self.cells}"
         return f"{self.slug}: {at}, {time.monotonic() - self._began:.0f} s{self._estimate()}"
 
     def _tick(self) -> None:

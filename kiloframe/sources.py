@@ -19,8 +19,8 @@ from kiloframe.notebooks import Value, notebook_slugs, read_script, script_path
 from kiloframe.results import Result, read_result
 
 __all__ = [
-    "Status", "checkout", "code_files", "combined", "latest_result", "source_hash", "source_parts", "status",
-    "weight_hashes",
+    "Status", "checkout", "code_files", "combined", "imported", "latest_result", "source_hash", "source_parts",
+    "status", "weight_hashes",
 ]  # fmt: skip
 
 RUNS = Path("build/runs")
@@ -88,8 +88,13 @@ def weight_hashes(slug: str, root: Path) -> dict[str, str]:
 
 def code_files(slug: str, root: Path) -> list[Path]:
     """Every file of reproductions that the method or its notebook imports, directly or through others, sorted."""
+    return imported([root / "notebooks" / f"{slug}.py", root / "reproductions" / "methods" / f"{slug}.py"], root)
+
+
+def imported(files: Iterable[Path], root: Path) -> list[Path]:
+    """The files themselves and all that they import, as far as it lies in reproductions, sorted."""
     found: set[Path] = set()
-    waiting = [root / "notebooks" / f"{slug}.py", root / "reproductions" / "methods" / f"{slug}.py"]
+    waiting = list(files)
     while waiting:
         file = waiting.pop()
         if file in found or not file.is_file():
@@ -166,7 +171,7 @@ def status(root: Path | None = None) -> list[Status]:
 
 def _status(slug: str, root: Path, frozen: bool) -> Status:
     if not frozen:
-        return Status(slug, "missing", f"nothing is frozen yet; type: kiloframe run {slug} --freeze")
+        return Status(slug, "missing", f"nothing is frozen yet; type: {_made_by(slug, root)}")
     try:
         result = _whole(slug, root / RESULTS)
     except UserError as error:
@@ -184,6 +189,17 @@ def _status(slug: str, root: Path, frozen: bool) -> Status:
     if not changed and combined(parts) != result.source_hash:
         changed = ["source_hash of the result"]
     return Status(slug, "stale", f"{', '.join(changed)} changed") if changed else Status(slug, "fresh", "")
+
+
+def _made_by(slug: str, root: Path) -> str:
+    """The command that makes and freezes a result: the notebook's own where its records are missing."""
+    try:
+        script = read_script(script_path(slug, root))
+    except UserError:  # running it says what is wrong with the script
+        script = None
+    if script is not None and script.made_by is not None and script.lacks("toy", root) is not None:
+        return script.made_by
+    return f"kiloframe run {slug} --freeze"
 
 
 def _whole(slug: str, folder: Path) -> Result:

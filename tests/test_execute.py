@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -230,6 +231,32 @@ def test_a_header_is_not_needed_and_windows_line_ends_do_not_matter(root):
     headed = read_script(path)
     assert headed.defaults == plain.defaults and headed.notebook.metadata.kernelspec.name == "python3"
     assert [line - 8 for line in headed.lines] == plain.lines
+
+
+def needs_records(root):
+    """A notebook that says in its header what it reads."""
+    path = script(root, "reader")
+    header = HEADER.format(name="python3", language="python").replace(
+        "# ---\n\n", "#   kiloframe:\n#     records: build/reader/all.json\n#     made_by: make reader\n# ---\n\n"
+    )
+    path.write_text(header + path.read_text())
+    return path
+
+
+def test_without_its_records_a_notebook_says_what_makes_them(root, capsys):
+    assert read_script(needs_records(root)).made_by == "make reader"
+    script(root)
+    told = r"notebooks/reader.py reads records that are not here \(build/reader/all.json\); type: make reader"
+    with pytest.raises(UserError, match=told):
+        execute(root, ["tiny", "reader"])
+    assert [done.slug for done in run(None, root=root, progress=False)] == ["tiny"]
+    assert re.fullmatch(f"left out: {told}\n", capsys.readouterr().err)
+    assert [done.slug for done in execute(root, ["reader"], scale="smoke")] == ["reader"]
+    (root / "build/reader").mkdir()
+    (root / "build/reader/all.json").write_text("{}")
+    assert [done.slug for done in run(None, root=root, progress=False)] == ["reader", "tiny"]
+    kept = json.loads((root / "build/runs/reader.ipynb").read_text())
+    assert "kiloframe" not in kept["metadata"]
 
 
 def test_texts_become_values_of_the_default_s_type(root):

@@ -133,6 +133,15 @@ def test_missing_and_orphaned(root):
     assert status(root) == [gone, ("new", "missing", "nothing is frozen yet; type: kiloframe run new --freeze")]
 
 
+def test_missing_where_records_are_missing_too(root):
+    header = "# ---\n# jupyter:\n#   kiloframe:\n#     records: build/new.json\n#     made_by: make new\n# ---\n\n"
+    (root / "notebooks/new.py").write_text(header + FILES["notebooks/fdm.py"])
+    assert status(root)[1] == ("new", "missing", "nothing is frozen yet; type: make new")
+    (root / "build").mkdir()
+    (root / "build/new.json").write_text("{}")
+    assert status(root)[1].reason.endswith("type: kiloframe run new --freeze")
+
+
 def test_a_script_that_can_no_longer_be_read_is_stale(root):
     put(root)
     (root / "notebooks/fdm.py").write_text("# %%\nscale = 'toy'\n")
