@@ -18,7 +18,10 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 # Deterministic plots and quiet tools; nothing here reaches the network.
 export MPLBACKEND ?= Agg
 
-.PHONY: help demo site test test-all lint clean install chromium
+# Seconds of training per method; BUDGET=60 make level-field runs a smaller field.
+BUDGET ?=
+
+.PHONY: help demo site level-field test test-all lint clean install chromium
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | while IFS=$$'\t' read -r name text; do printf '  make %-10s %s\n' "$$name" "$$text"; done
@@ -45,6 +48,12 @@ demo: $(STAMP)  ## install, execute the fdm notebook live, build the site and se
 
 site: $(STAMP)  ## build the site into site/ from the facts and the results at hand
 	@"$(BIN)/kiloframe" site
+
+level-field: $(STAMP)  ## train, generate and measure all methods at equal budgets (hours; stop and go on as you like; BUDGET=SECONDS)
+	@echo "==> The level field, task by task into build/level_field/ (Ctrl-C stops it, make level-field goes on)"
+	@"$(BIN)/python" -m reproductions.level_field $(if $(BUDGET),--budget "$(BUDGET)")
+	@echo "==> Executing and freezing the study notebooks/level_field.py"
+	@"$(BIN)/kiloframe" run level_field --freeze
 
 lint: $(STAMP)  ## check the facts, the code style and the types
 	@echo "==> Facts (kiloframe lint)"; "$(BIN)/kiloframe" lint
