@@ -44,4 +44,3 @@ def command(
         slug, frames, out or f"{slug}.mp4", seed=seed, prompts=prompts, variant=variant, schedule=schedule
     )
     click.echo(f"{written}: {frames} frames, {frames / 10:g} s at 10 frames per second, seed {seed}")
-
