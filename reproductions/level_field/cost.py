@@ -18,9 +18,9 @@ from typing import Any
 
 import torch
 from torch import nn
-from torch.utils.flop_counter import FlopCounterMode
 
 from kiloframe.errors import UserError
+from reproductions.level_field.flops import counting
 from reproductions.level_field.measured import stream
 from reproductions.level_field.plan import Contender, Entrant, Settings, as_json, code_hash, key_of, settings_of
 from reproductions.level_field.trained import inputs as trained_inputs
@@ -41,7 +41,7 @@ def inputs(contender: Contender, frames: int, training_seed: int, settings: Sett
         "seeds": settings.seeds,
         "threads": torch.get_num_threads(),
         "trained": key_of(trained_inputs(contender.entrant, training_seed, settings)),
-        "code": code_hash(["level_field/cost.py"], []),
+        "code": code_hash(["level_field/cost.py", "level_field/flops.py"], []),
     }
 
 
@@ -137,7 +137,7 @@ def run(contender: Contender, frames: int, training_seed: int, settings: Setting
         seconds = [generate(frames, first)]
     after = peak_kilobytes()
     seconds += [generate(frames, seed) for seed in others]
-    with FlopCounterMode(display=False) as counter:
+    with counting() as counter:
         generate(frames, first)
     return {
         "name": contender.name, "world": contender.world, "frames": frames, "training_seed": training_seed,

@@ -13,7 +13,7 @@ from kiloframe.errors import UserError
 from reproductions import training
 from reproductions.contract import Reproduction, Stage
 from reproductions.level_field import __main__ as command
-from reproductions.level_field import cost, exchange, field, plan, trained
+from reproductions.level_field import cost, exchange, field, flops, plan, trained
 from reproductions.level_field.plan import Contender, Entrant, Settings
 from reproductions.level_field.records import Records
 from reproductions.worlds import world
@@ -135,6 +135,19 @@ def test_operations_of_a_training_step_in_closed_form():
     layer = 2 * 3 * 48 * 32
     assert trained.flops_of_training(model) == [2 * layer + 3 * layer, 2 * 2 * 3 * 1]
     assert all(p.grad is None for p in model.parameters())
+
+
+@pytest.mark.parametrize("masked", [False, True])
+def test_operations_of_attention_are_counted_too(masked):
+    q, k = torch.randn(2, 3, 10, 8, requires_grad=True), torch.randn(2, 3, 20, 8)
+    mask = torch.ones(10, 20, dtype=torch.bool) if masked else None
+    product = 2 * 2 * 3 * 10 * 20 * 8
+    with flops.counting() as counter, torch.inference_mode():
+        nn.functional.scaled_dot_product_attention(q, k, k, attn_mask=mask)
+    assert counter.get_total_flops() == 2 * product
+    with flops.counting() as counter:
+        nn.functional.scaled_dot_product_attention(q, k, k, attn_mask=mask).sum().backward()
+    assert counter.get_total_flops() == (2 + 5) * product
 
 
 def test_calls_are_counted_from_outside_and_only_of_networks():
