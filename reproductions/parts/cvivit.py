@@ -7,7 +7,7 @@ Source: Phenaki (Villegas et al., arXiv 2210.02399), section 2.1. Shapes: b batc
 from __future__ import annotations
 
 import torch
-from einops import rearrange
+from einops import rearrange, reduce
 from torch import Tensor, nn
 
 from reproductions.parts.quantise import VectorQuantiser
@@ -23,10 +23,9 @@ class CViViT(nn.Module):
     picture is a video of one step, and any number of steps up to the longest can be coded or painted.
 
     side, patch: pixels; frames: 1 + 2n at most; width: channels; depth: spatial layers, and as many temporal ones, of
-    the encoder and of the decoder; codes, code_size: the codebook's; stem: 0, as published: a patch is embedded, and
-    painted, by one linear map; else by log2(p) strided convolutions of that many channels, which see a little over
-    the patch's edge and learn sooner; per_frame: every frame is a step, coded by itself: the temporal layers attend
-    within the frame too. The size stays nearly the same.
+    the encoder and of the decoder; codes, code_size: the codebook's; overlap: pixels that a patch is seen, and
+    painted, beyond its edges; 0 as published; per_frame: every frame is a step, coded by itself: the temporal layers
+    attend within the frame too. The size stays nearly the same.
     """
 
     def __init__(
@@ -39,25 +38,17 @@ class CViViT(nn.Module):
         heads: int,
         codes: int,
         code_size: int,
-        stem: int = 0,
+        overlap: int = 0,
         per_frame: bool = False,
     ) -> None:
         super().__init__()
         self.cells, self.pairs = side // patch, not per_frame
         steps = (frames + 1) // 2 if self.pairs else 1  # steps whose place in time is told apart
         self.embed, self.paint_step = nn.ModuleList(), nn.ModuleList()  # of the first frame, and of two
+        seen = patch + 2 * overlap  # a convolution strided by the patch is one linear map for every patch
         for colours in (3, 6)[: 1 + self.pairs]:
-            if stem:
-                self.embed.append(nn.Conv2d(colours, stem, 3, padding=1))
-                self.paint_step.append(nn.Conv2d(stem, colours, 3, padding=1))
-            else:
-                self.embed.append(nn.Conv2d(colours, width, patch, patch))
-                self.paint_step.append(nn.ConvTranspose2d(width, colours, patch, patch))
-        self.down, self.up = nn.Sequential(), nn.Sequential()
-        for level in range(patch.bit_length() - 1 if stem else 0):
-            outer, inner = stem, width if level == patch.bit_length() - 2 else stem
-            self.down.extend([nn.GELU(), nn.Conv2d(outer, inner, 4, 2, 1)])
-            self.up = nn.Sequential(nn.ConvTranspose2d(inner, outer, 4, 2, 1), nn.GELU(), *self.up)
+            self.embed.append(nn.Conv2d(colours, width, seen, patch, overlap))
+            self.paint_step.append(nn.ConvTranspose2d(width, colours, seen, patch, overlap))
         self.place_in, self.place_out = (
             nn.Parameter(torch.randn(steps, self.cells**2, width) * 0.02) for _ in range(2)
         )
@@ -65,15 +56,14 @@ class CViViT(nn.Module):
             Transformer(width, depth, heads) for _ in range(4)
         )
         self.to_code, self.from_code = nn.Linear(width, code_size), nn.Linear(code_size, width)
-        self.codes = VectorQuantiser(codes, code_size)
+        self.codes = VectorQuantiser(codes, code_size, memory=0.95)
 
     def encode(self, video: Tensor) -> Tensor:
         """z before quantisation, (b, steps, sites, code_size), of frames (b, t, 3, h, w) in [0, 1]."""
-        x = [embed(step.flatten(0, 1)) for embed, step in zip(self.embed, self._steps(2 * video - 1), strict=False)]
-        counts = [len(part) // len(video) for part in x]
-        parts = self.down(torch.cat(x)).split([len(part) for part in x])
-        x = [rearrange(p, "(b t) c y x -> b t (y x) c", t=t) for p, t in zip(parts, counts, strict=True)]
-        z = torch.cat(x, 1)
+        parts = []
+        for embed, step in zip(self.embed, self._steps(2 * video - 1), strict=False):
+            parts.append(rearrange(embed(step.flatten(0, 1)), "(b t) c y x -> b t (y x) c", b=len(video)))
+        z = torch.cat(parts, 1)
         z = self._in_space(self.encode_space, z + self.place_in[: z.shape[1]])
         return self.to_code(self._in_time(self.encode_time, z))
 
@@ -89,13 +79,22 @@ class CViViT(nn.Module):
         frames = []
         for paint, part in zip(self.paint_step, x.split([1, x.shape[1] - 1], 1) if self.pairs else [x], strict=True):
             if part.shape[1]:
-                step = paint(self.up(part.flatten(0, 1)))
+                step = paint(part.flatten(0, 1))
                 frames.append(rearrange(step, "(b t) (s c) h w -> b (t s) c h w", b=len(e), c=3))
         return (torch.cat(frames, 1) + 1) / 2
 
     def paint(self, tokens: Tensor) -> Tensor:
         """Numbers of codes (b, steps, sites) to frames (b, t, 3, h, w) in [0, 1]."""
         return self.decode(self.codes.lookup(tokens)).clamp(0, 1)
+
+    def near(self, pixels: Tensor) -> Tensor:
+        """In which patches any of the pixels, (b, t, 1, h, w) bool, is True: (b, steps, sites) bool."""
+        side = self.cells
+        found = [
+            reduce(step.float(), "b t s (y p) (x q) -> b t (y x)", "max", y=side, x=side) > 0
+            for step in self._steps(pixels)
+        ]
+        return torch.cat(found, 1)
 
     def _steps(self, x: Tensor) -> list[Tensor]:
         """Frames as pictures with the colours of all frames of a step, (b, steps, s * 3, h, w): first, then pairs."""

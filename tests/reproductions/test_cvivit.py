@@ -4,9 +4,9 @@ import torch
 from reproductions.parts.cvivit import CViViT
 
 
-def tokenizer(per_frame=False, stem=0):
+def tokenizer(per_frame=False, overlap=0):
     torch.manual_seed(0)
-    net = CViViT(16, 4, 11, 32, 1, 4, codes=64, code_size=8, stem=stem, per_frame=per_frame)
+    net = CViViT(16, 4, 11, 32, 1, 4, codes=64, code_size=8, overlap=overlap, per_frame=per_frame)
     return net.eval()
 
 
@@ -19,19 +19,19 @@ def changed_steps(before, after):
     return [i for i in range(before.shape[1]) if not torch.allclose(before[:, i], after[:, i], atol=1e-6)]
 
 
-@pytest.mark.parametrize("stem", [0, 8])
+@pytest.mark.parametrize("overlap", [0, 2])
 @pytest.mark.parametrize(("frame", "step"), [(0, 0), (1, 1), (2, 1), (3, 2), (10, 5)])
-def test_a_step_sees_no_later_frame(video, frame, step, stem):
-    net, other = tokenizer(stem=stem), video.clone()
+def test_a_step_sees_no_later_frame(video, frame, step, overlap):
+    net, other = tokenizer(overlap=overlap), video.clone()
     other[:, frame] = 1 - other[:, frame]
     with torch.no_grad():
         assert changed_steps(net.encode(video), net.encode(other)) == list(range(step, 6))
 
 
-@pytest.mark.parametrize("stem", [0, 8])
+@pytest.mark.parametrize("overlap", [0, 2])
 @pytest.mark.parametrize(("step", "frame"), [(0, 0), (1, 1), (5, 9)])
-def test_a_frame_is_painted_from_no_later_code(step, frame, stem):
-    net = tokenizer(stem=stem)
+def test_a_frame_is_painted_from_no_later_code(step, frame, overlap):
+    net = tokenizer(overlap=overlap)
     e = torch.randn(2, 6, 16, 8, generator=torch.Generator().manual_seed(0))
     other = e.clone()
     other[:, step] *= -1
@@ -70,7 +70,7 @@ def test_temporal_attention_stays_at_its_site(video):
     assert (apart[:, 3] > 1e-4).all() and apart[:, [i for i in range(16) if i != 3]].max() < 1e-5
 
 
-def test_without_a_stem_a_patch_is_embedded_and_painted_by_one_linear_map(video):
+def test_a_patch_is_embedded_and_painted_by_one_linear_map(video):
     """Site 6 is row 1, column 2; a step's numbers are ordered (frame, colour, y, x)."""
     net = tokenizer()
     first, pairs = net._steps(video)
@@ -84,6 +84,13 @@ def test_without_a_stem_a_patch_is_embedded_and_painted_by_one_linear_map(video)
         torch.einsum("bc,cdpq->bdpq", x[:, :, 1, 2], net.paint_step[1].weight) + net.paint_step[1].bias[:, None, None]
     )
     torch.testing.assert_close(net.paint_step[1](x)[:, :, 4:8, 8:12], linear, atol=1e-5, rtol=1e-5)
+
+
+def test_patches_with_some_pixels(video):
+    pixels = torch.zeros(1, 5, 1, 16, 16, dtype=torch.bool)
+    pixels[0, 0, 0, 0, 0] = pixels[0, 2, 0, 4, 15] = pixels[0, 3, 0, 15, 3] = True
+    assert tokenizer().near(pixels).nonzero().tolist() == [[0, 0, 0], [0, 1, 7], [0, 2, 12]]
+    assert tokenizer(per_frame=True).near(pixels).nonzero().tolist() == [[0, 0, 0], [0, 2, 7], [0, 3, 12]]
 
 
 def test_frame_by_frame_nothing_passes_between_frames_and_the_size_is_nearly_the_same(video):
