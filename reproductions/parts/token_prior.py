@@ -63,7 +63,7 @@ class TokenPrior(nn.Module):
                 cache, new = Cache(), self.begin(past)
             for _ in range(tokens):
                 rows = torch.arange(len(cache), len(cache) + new.shape[1], device=past.device)
-                mask = causal_mask(len(rows), len(cache) + len(rows), past.device)
+                mask = causal_mask(len(rows), len(rows), past.device) if not len(cache) else None
                 new = draw(self(new, rows, mask, cache)[:, -1])[:, None]
                 past = torch.cat([past, new], 1)
             yield past[:, -tokens:].clone()
