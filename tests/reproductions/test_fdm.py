@@ -7,9 +7,11 @@ import torch
 
 import reproductions
 from kiloframe.errors import UserError
+from reproductions import worlds
 from reproductions.contract import Condition
 from reproductions.methods.fdm import FDM, Config, draw_group, draw_indices, schedule_steps
 from reproductions.parts import schedules
+from reproductions.parts.diffusion import draw_times
 from reproductions.worlds.digits import EVALUATION_SEEDS, Digits
 
 
@@ -91,6 +93,24 @@ def test_only_latent_frames_count_and_the_noise_on_observed_ones_is_never_seen(m
         assert torch.allclose(model.denoise(x_t, x, obs, index + 50, t), y, atol=1e-5), "only distances count"
 
 
+def test_the_loss_is_the_weighted_error_of_latent_frames_alone(model):
+    """Against a network that answers 0: by hand, frame by frame, with the draws that belong to the step."""
+    clip, step = real(16, 3), 5
+    model.net = torch.nn.Module()
+    model.net.forward = lambda x, index, t: torch.zeros_like(x[:, :, :3])
+    rng, generator = np.random.default_rng([7, step]), torch.Generator().manual_seed(step)
+    draws = [model._draw(rng) for _ in range(3)]
+    times = draw_times(3, generator)
+    losses, errors = [], []
+    for video, (indices, observed), t in zip(clip, draws, times, strict=True):
+        latent = [float((2 * video[i] - 1).square().mean()) for i, o in zip(indices, observed, strict=True) if not o]
+        errors.append(np.mean(latent))
+        losses.append(errors[-1] / max(float(t), 0.6) ** 2)
+    found = model.loss(clip, step)
+    assert float(found["loss"]) == pytest.approx(np.mean(losses), rel=1e-5)
+    assert float(found["error"]) == pytest.approx(np.mean(errors), rel=1e-5)
+
+
 def test_the_indicator_matters(trained):
     """The same pixels, called observed or called noise: only the fourth channel differs."""
     x = 2 * real(8) - 1
@@ -158,6 +178,21 @@ def test_more_steps_are_more_calls(model):
     assert len(count) == 3 + 2 * 2, "3 steps once; the preset's 2 steps for each of 2 calls"
 
 
+@pytest.mark.parametrize("schedule", FDM.orders)
+def test_an_edited_frame_is_what_later_calls_see(model, schedule):
+    """Every generated frame passes the editor once; only frames made after the edit can change."""
+    torch.nn.init.normal_(model.net.head[-1].weight, std=0.1)
+    made = []
+    plain = model.generate(16, schedule=schedule, edit=lambda i, x: made.append(i) or x)
+    assert sorted(made) == list(range(16)) and torch.equal(plain, model.generate(16, schedule=schedule))
+    at = made[2]
+    changed = model.generate(16, schedule=schedule, edit=lambda i, x: -torch.ones_like(x) if i == at else x)
+    before, after = made[:4], made[4:]  # the first call makes all 4 frames of the window
+    assert (changed[:, at] == 0).all()
+    assert torch.equal(changed[:, [i for i in before if i != at]], plain[:, [i for i in before if i != at]])
+    assert any(not torch.equal(changed[:, i], plain[:, i]) for i in after)
+
+
 BAD = {
     "nothing": ({"frames": 0}, "at least 1 frame"),
     "schedule": ({"frames": 8, "schedule": "hierachy-2"}, "did you mean 'hierarchy-2'"),
@@ -176,6 +211,26 @@ def test_mistakes_are_met_by_the_call_itself(model, name):
     arguments, words = BAD[name]
     with pytest.raises(UserError, match=words):
         model.stream(**arguments)
+
+
+@pytest.mark.parametrize("name", ["shapes", "timelapse", "rooms"])
+def test_variants_are_trained_on_clips_of_their_world(name):
+    config = dataclasses.replace(Config.toy(), **Config.variants()[name])
+    clips = FDM(config).clips(np.random.default_rng(3), 2)
+    rng = np.random.default_rng(3)
+    seeds, starts = rng.integers(0, EVALUATION_SEEDS, 2), rng.integers(0, 4096, 2)
+    assert clips.shape == (2, config.horizon, 3, 16, 16)
+    assert np.array_equal(clips, worlds.world(name).batch(seeds, starts, config.horizon).video)
+
+
+def test_a_world_that_is_none_is_refused():
+    with pytest.raises(UserError, match=r"'sahpes'.*shapes"):
+        FDM(dataclasses.replace(Config.smoke(), world="sahpes")).clips(np.random.default_rng(0), 2)
+
+
+def test_all_weights_together_are_small():
+    files = [reproductions.weights_path("fdm"), *(reproductions.weights_path("fdm", v) for v in Config.variants())]
+    assert sum(file.stat().st_size for file in files) <= 4 * 2**20
 
 
 def test_presets_and_their_sizes():
