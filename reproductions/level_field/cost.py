@@ -20,7 +20,7 @@ import torch
 from torch import nn
 
 from kiloframe.errors import UserError
-from reproductions.level_field.flops import counting
+from reproductions.level_field.flops import Counting
 from reproductions.level_field.measured import stream
 from reproductions.level_field.plan import Contender, Entrant, Settings, as_json, code_hash, key_of, settings_of
 from reproductions.level_field.trained import inputs as trained_inputs
@@ -137,12 +137,12 @@ def run(contender: Contender, frames: int, training_seed: int, settings: Setting
         seconds = [generate(frames, first)]
     after = peak_kilobytes()
     seconds += [generate(frames, seed) for seed in others]
-    with counting() as counter:
+    with Counting() as counter:
         generate(frames, first)
     return {
         "name": contender.name, "world": contender.world, "frames": frames, "training_seed": training_seed,
         "seconds": seconds, "calls": sum(counted.values()), "calls_by_network": dict(counted),
-        "flops": float(counter.get_total_flops()), "peak_kilobytes": after, "grown_kilobytes": after - before,
+        "flops": float(counter.total), "peak_kilobytes": after, "grown_kilobytes": after - before,
     }  # fmt: skip
 
 

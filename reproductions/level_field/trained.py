@@ -14,7 +14,7 @@ import reproductions
 from kiloframe.files import write_atomically
 from reproductions import training
 from reproductions.contract import Batch, Reproduction, Stage
-from reproductions.level_field.flops import counting
+from reproductions.level_field.flops import Counting
 from reproductions.level_field.plan import Entrant, Settings, code_hash, key_of
 
 __all__ = ["flops_of_training", "inputs", "load", "steps_that_fit", "train", "weights_of"]
@@ -99,9 +99,9 @@ def flops_of_training(model: Reproduction) -> list[float]:
         parts = (stage,) if isinstance(stage, Stage) else stage
         clip: Any = Batch.of(model.clips(np.random.default_rng(0), parts[0].batch or model.config.batch))
         clip = clip if clip.captions is not None or clip.poses is not None else clip.video
-        with counting() as counter, torch.enable_grad():
+        with Counting() as counter, torch.enable_grad():
             for part in parts:
                 part.loss(clip, 0)["loss"].backward()
-        counted.append(float(counter.get_total_flops()))
+        counted.append(float(counter.total))
     model.zero_grad(set_to_none=True)
     return counted

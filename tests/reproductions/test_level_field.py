@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
 
 import reproductions
 from kiloframe.errors import UserError
@@ -142,12 +143,24 @@ def test_operations_of_attention_are_counted_too(masked):
     q, k = torch.randn(2, 3, 10, 8, requires_grad=True), torch.randn(2, 3, 20, 8)
     mask = torch.ones(10, 20, dtype=torch.bool) if masked else None
     product = 2 * 2 * 3 * 10 * 20 * 8
-    with flops.counting() as counter, torch.inference_mode():
+    with flops.Counting() as counter, torch.inference_mode():
         nn.functional.scaled_dot_product_attention(q, k, k, attn_mask=mask)
-    assert counter.get_total_flops() == 2 * product
-    with flops.counting() as counter:
+    assert counter.total == 2 * product
+    with flops.Counting() as counter:
         nn.functional.scaled_dot_product_attention(q, k, k, attn_mask=mask).sum().backward()
-    assert counter.get_total_flops() == (2 + 5) * product
+    assert counter.total == (2 + 5) * product
+
+
+def test_operations_are_those_that_torch_counts_also_under_a_gradient_penalty():
+    net = nn.Sequential(nn.Conv2d(3, 4, 3), nn.Flatten(), nn.Linear(4 * 36, 5), nn.ReLU(), nn.Linear(5, 1))
+    x = torch.randn(2, 3, 8, 8, requires_grad=True)
+    with flops.Counting() as mine, FlopCounterMode(display=False) as theirs:
+        net(x).sum().backward()
+    assert mine.total == theirs.get_total_flops() > 0
+    with flops.Counting() as counter:
+        (slope,) = torch.autograd.grad(net(x).sum(), x, create_graph=True)
+        slope.square().sum().backward()
+    assert counter.total > 1.4 * mine.total, "the way back through the way back is counted"
 
 
 def test_calls_are_counted_from_outside_and_only_of_networks():
