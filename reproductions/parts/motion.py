@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-__all__ = ["EndlessNoise", "LSTMMotion", "Noise", "PlainTime", "periods"]
+__all__ = ["EndlessNoise", "LSTMMotion", "Noise", "PlainTime", "periods", "sinusoids"]
 
 Noise = Callable[[Tensor, int], Tensor]
 
@@ -29,8 +29,14 @@ def periods(shortest: float, longest: float, count: int) -> Tensor:
     return torch.logspace(math.log2(shortest), math.log2(longest), count, base=2, dtype=torch.float64)
 
 
+def sinusoids(angle: Tensor, period: Tensor) -> Tensor:
+    """[g sin, g cos] of angles (..., n) as (..., 2 n), g = sqrt(period / longest): slow waves are louder."""
+    gain = (period / period.max()).sqrt().float()
+    return torch.cat([gain * angle.sin().float(), gain * angle.cos().float()], -1)
+
+
 class PlainTime(nn.Module):
-    """v_t = [sin(f t), cos(f t)]: the same for every video, and each pair comes round again after its period."""
+    """v_t = [g sin(f t), g cos(f t)]: the same for every video, and each pair comes round again after its period."""
 
     def __init__(self, count: int, between: tuple[float, float]) -> None:
         super().__init__()
@@ -38,9 +44,8 @@ class PlainTime(nn.Module):
 
     def forward(self, t: Tensor, noise: Noise, state: Any = None) -> tuple[Tensor, Any]:
         """t: (b, k) float64. Returns v (b, k, 2 count) and nothing to go on from."""
-        f = 2 * math.pi / periods(*self.between, self.count).to(t.device)
-        angle = (f * t[..., None]) % (2 * math.pi)
-        return torch.cat([angle.sin(), angle.cos()], -1).float(), None
+        period = periods(*self.between, self.count).to(t.device)
+        return sinusoids((2 * math.pi / period * t[..., None]) % (2 * math.pi), period), None
 
 
 class LSTMMotion(nn.Module):

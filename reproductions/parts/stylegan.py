@@ -39,6 +39,7 @@ class ModulatedConv(nn.Module):
         self.weight = nn.Parameter(torch.randn(outside, inside, kernel, kernel) / math.sqrt(inside * kernel**2))
         self.bias = nn.Parameter(torch.zeros(outside))
         self.affine = nn.Linear(style, inside)
+        nn.init.normal_(self.affine.weight, std=0.1 / math.sqrt(style))  # weak at the start
         nn.init.ones_(self.affine.bias)
 
     def forward(self, x: Tensor, w: Tensor) -> Tensor:

@@ -1,7 +1,9 @@
+import math
+
 import pytest
 import torch
 
-from reproductions.parts.motion import EndlessNoise, LSTMMotion, PlainTime, periods
+from reproductions.parts.motion import EndlessNoise, LSTMMotion, PlainTime, periods, sinusoids
 
 
 @pytest.fixture
@@ -26,12 +28,19 @@ def test_periods_are_log_spaced_between_their_ends():
     assert 240 in found.round(decimals=6)
 
 
+def test_a_wave_is_as_loud_as_the_square_root_of_its_period():
+    period = torch.tensor([25.0, 100.0, 400.0])
+    found = sinusoids(torch.rand(7, 3), period)
+    torch.testing.assert_close(found[:, :3].square() + found[:, 3:].square(), (period / 400).expand(7, 3))
+
+
 def test_plain_time_is_the_sinusoids_themselves_and_loops():
     code = PlainTime(13, (15, 960))
     t = 7.25
-    expected = torch.cat([f(2 * torch.pi * t / periods(15, 960, 13)) for f in (torch.sin, torch.cos)]).float()
     found = code(at(t, t + 960), None)[0]
-    torch.testing.assert_close(found[0, 0], expected)
+    for i, period in enumerate(periods(15, 960, 13).tolist()):
+        angle, gain = 2 * math.pi * t / period, math.sqrt(period / 960)
+        assert found[0, 0, [i, i + 13]].tolist() == pytest.approx([gain * math.sin(angle), gain * math.cos(angle)])
     every = torch.arange(0, 13, 2)  # these periods divide 960
     both = torch.cat([every, every + 13])
     torch.testing.assert_close(found[:, 1, both], found[:, 0, both], atol=1e-5, rtol=0)
