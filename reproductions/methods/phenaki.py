@@ -74,8 +74,8 @@ class Config:
     rounds: int = 8
     guidance: float = 1.0
     noise: float = 4.0
-    tokenizer_steps: int = 1200
-    steps: int = 2900
+    tokenizer_steps: int = 2000
+    steps: int = 5000
     batch: int = 16
     learning_rate: float = 2e-3
     ema: float = 0.995
