@@ -11,19 +11,20 @@ Deviations (paper -> here, and why):
     middle frames are masked in pixels, as in the paper.
  3. Spatial layers from a pre-trained text-to-image model, new temporal layers that start as the identity, CLIP's text
     encoder -> all trained from nothing, captions too (parts/text.py). Nothing pre-trained is used here.
- 4. DDPM, noise prediction, ancestral steps -> a straight noise path, prediction of the clean clip, Euler steps
-    (parts/diffusion.py), predictions cut to [-1, 1], times that lean towards noise, weight 1 / max(t, 0.6)^2.
+ 4. DDPM, noise prediction -> a straight noise path, prediction of the clean clip (parts/diffusion.py), predictions
+    cut to [-1, 1], times that lean towards noise, weight 1 / max(t, 0.6)^2. The ancestral steps are the paper's; there
+    are 20 at the two top levels, where everything is decided, and 5 at the last, where most of the calls are.
  5. Spatial, caption and temporal attention in every block -> captions and temporal attention at side 8, captions and
     full space-time attention at side 4 (parts/unet.py). At 4x4 the full form is as cheap.
  6. Whether all levels share their weights is left open, and the network is not told its level -> one network, whose
     temporal layers hear the true distances between frames, so that it knows the stride that it works at.
- 7. Only clips without given frames at the top and with both ends below -> at every stride also clips without given
-    frames, and clips with the first alone: with these, trees of any depth up to m can be grown, a video may go on from
-    a given frame, and one longer than a tree is a chain of trees, each from the last frame of the one before.
+ 7. No frame given at the top, both ends below -> at every stride also no frame, and the first alone: so trees of any
+    depth up to m can be grown, and a video longer than a tree is a chain of them, each from the last frame of another.
  8. The levels one after the other -> by default each top-level gap is finished before the next, so that frames come
     early and memory does not grow with the video; schedule="levels" is the paper's order. Both give the same video.
  9. A caption for each frame of FlintstonesHD -> the caption of the shapes in every frame, left away in 3 clips of 10,
-    so that the network also works without. No guidance; the paper does not say whether it has any.
+    so that the network also works without. Captions are followed with guidance 2, x_0 + 2 (x_p - x_0) for the guesses
+    without and with; the paper does not say whether it has any.
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ from torch import Tensor
 from kiloframe.errors import UserError
 from kiloframe.words import refuse
 from reproductions.contract import Batch, Condition, Reproduction, Stage
-from reproductions.parts.diffusion import draw_times, loss_weight, noisy, sample
+from reproductions.parts.diffusion import ancestral, draw_times, loss_weight, noisy
 from reproductions.parts.mask_unet import MaskUNet
 from reproductions.worlds import captions
 from reproductions.worlds.shapes import EVALUATION_SEEDS, Shapes
@@ -54,9 +55,9 @@ _NONE, _FIRST, _ENDS = range(3)  # which frames of a clip are given
 class Config:
     """Sizes and training of a preset. `clip` is the paper's L, `depth` its m; `batch` counts videos of a tree's length.
 
-    per_video: training clips that each video of the batch gives; levels: how often a clip is of each level, from the
-    global one down, and given: how often it comes with no frame, the first, or both ends given (never both ends at
-    the top), both as relative weights; unsaid: how often it comes without its caption.
+    per_video: training clips that each video gives; levels: how often a clip is of each level, the global one first,
+    and given: how often no frame, the first, or both ends are given (never both at the top), as relative weights;
+    unsaid: how often the caption is left away; sampling_steps: of a call, per level; guidance: 1 for none.
     """
 
     side: int = 16
@@ -67,13 +68,14 @@ class Config:
     caption_length: int = 14
     clip: int = 5
     depth: int = 4
-    sampling_steps: int = 10
+    sampling_steps: tuple[int, ...] = (20, 20, 10, 5)
+    guidance: float = 2.0
     per_video: int = 4
     levels: tuple[int, ...] = (3, 3, 7, 7)
     given: tuple[int, ...] = (1, 1, 6)
     unsaid: float = 0.3
-    steps: int = 1800
-    batch: int = 6
+    steps: int = 1700
+    batch: int = 4
     learning_rate: float = 2e-3
     ema: float = 0.995
 
@@ -82,7 +84,7 @@ class Config:
         """A few steps, for tests of training."""
         return cls(
             channels=(8, 8, 16), heads=2, attention_level=2, text_channels=8, clip=5, depth=2, levels=(1, 1),
-            sampling_steps=2, per_video=3, steps=6, batch=2,
+            sampling_steps=(3, 2), per_video=3, steps=6, batch=2,
         )  # fmt: skip
 
     @classmethod
@@ -95,7 +97,7 @@ class Config:
         """Minutes on one GPU: L = 8, so that a tree of three levels has 344 frames."""
         return cls(
             side=32, channels=(64, 128, 192, 256), attention_level=2, text_channels=128, clip=8, depth=3,
-            levels=(1, 2, 2), per_video=8, steps=6000, batch=8, learning_rate=1e-3,
+            levels=(1, 2, 2), sampling_steps=(50, 20, 10), per_video=8, steps=6000, batch=8, learning_rate=1e-3,
         )  # fmt: skip
 
     @classmethod
@@ -103,7 +105,8 @@ class Config:
         """The published L = 16, m = 3 and 128x128 pixels; widths, steps and batch are ours, the paper gives none."""
         return cls(
             side=128, channels=(128, 256, 384, 512), attention_level=2, text_channels=768, caption_length=77, clip=16,
-            depth=3, levels=(1, 1, 1), sampling_steps=1000, per_video=1, batch=32, learning_rate=1e-4, ema=0.9999,
+            depth=3, levels=(1, 1, 1), sampling_steps=(1000,) * 3, guidance=1.0, per_video=1, batch=32,
+            learning_rate=1e-4, ema=0.9999,
         )  # fmt: skip
 
     def stride(self, below: int) -> int:
@@ -143,19 +146,17 @@ class NuwaXL(Reproduction):
     def loss(self, clip: Tensor | Batch, step: int) -> dict[str, Tensor]:
         """|| x_0 - x_hat(x_t, p, t, x0c, x0m) ||^2 / max(t, 0.6)^2 over all L frames (paper, sec. 3.2; deviation 4).
 
-        Each video gives `per_video` clips of L frames, at the stride of a level: sparse over the whole video for the
-        global one. Clips that come without captions are trained as such.
+        Each video gives `per_video` clips, at the stride of a level: sparse over the whole video for the global one.
         """
         known = Batch.of(clip)
         rng, generator = np.random.default_rng([11, step]), torch.Generator().manual_seed(step)
         device = known.video.device
         owner, index, given = self.draw(len(known.video), known.video.shape[1], rng)
         x_0 = 2 * known.video[owner.to(device)[:, None], index.to(device)] - 1  # (n, L, 3, side, side)
-        if known.captions is None:
-            p = torch.zeros(*index.shape, self.config.caption_length, dtype=torch.int64, device=device)
-        else:
-            said = torch.from_numpy(rng.random(len(owner)) >= self.config.unsaid).to(device)
-            p = known.captions[owner.to(device)[:, None], index.to(device)] * said[:, None, None]
+        p = torch.zeros(*index.shape, self.config.caption_length, dtype=torch.int64, device=device)
+        if known.captions is not None:
+            said = torch.from_numpy(rng.random(len(owner)) >= self.config.unsaid)[:, None, None].to(device)
+            p = known.captions[owner.to(device)[:, None], index.to(device)] * said
         x0m = given.to(device)[..., None, None, None].expand(-1, -1, 1, *x_0.shape[-2:])
         t = draw_times(len(x_0), generator).to(device)
         x_t = noisy(x_0, torch.randn(x_0.shape, generator=generator).to(device), t)
@@ -166,7 +167,7 @@ class NuwaXL(Reproduction):
     def draw(self, videos: int, frames: int, rng: np.random.Generator) -> tuple[Tensor, Tensor, Tensor]:
         """Training clips: whose they are (n,), their frames (n, L), which are given (n, L) as 0 and 1.
 
-        A video that is too short for the stride of a level gives a clip of the widest stride that fits.
+        Where a video is too short for the stride of a level, the widest that fits is taken.
         """
         config, last = self.config, self.config.clip - 1
         owner = np.repeat(np.arange(videos), config.per_video)
@@ -175,11 +176,8 @@ class NuwaXL(Reproduction):
         stride = np.minimum(stride, (frames - 1) // last)
         start = rng.integers(0, frames - stride * last)
         weights = np.array(config.given, float)
-        kind = np.where(
-            level == 0,
-            rng.choice(2, len(owner), p=weights[:2] / weights[:2].sum()),
-            rng.choice(3, len(owner), p=weights / weights.sum()),
-        )
+        top = rng.choice(2, len(owner), p=weights[:2] / weights[:2].sum())
+        kind = np.where(level == 0, top, rng.choice(3, len(owner), p=weights / weights.sum()))
         index = start[:, None] + stride[:, None] * np.arange(config.clip)
         given = np.zeros(index.shape, np.float32)
         given[:, 0], given[:, -1] = kind >= _FIRST, kind == _ENDS
@@ -188,10 +186,10 @@ class NuwaXL(Reproduction):
     def denoise(self, x_t: Tensor, p: Tensor, t: Tensor, x0c: Tensor, x0m: Tensor, index: Tensor) -> Tensor:
         """x_hat (n, L, 3, h, w). All L frames of x_t are noise, the given ones too; what they show comes in by x0c.
 
-        p: (n, L, k) word numbers, one caption per frame; t: (n,); x0c: (n, L, 3, h, w), zero where nothing is given;
-        x0m: (n, L, 1, h, w), 1 where a frame is given; index: (n, L) true frame numbers, of which only distances count.
+        p: (n, L, k) word numbers, one caption per frame; x0c: zero where nothing is given; x0m: (n, L, 1, h, w), 1 on
+        given frames; index: (n, L) true frame numbers, of which only distances count.
         """
-        return self.net.denoise(x_t, index, t, x0c, x0m, p)
+        return self.net(x_t, index, t, x0c, x0m, p)
 
     # --- generation -----------------------------------------------------------------------------------------------
 
@@ -208,19 +206,17 @@ class NuwaXL(Reproduction):
     ) -> Iterator[Tensor]:
         """Grow trees of (L - 1)^depth frames, one after the other; the context frames come first, unchanged.
 
-        condition: captions that share the length, each given to its own frames, and context, of which the last frame
-        is the first tree's first; schedule: "depth-first" or "levels" (a whole level of a tree at once; keeps a tree
-        in memory); depth: default the preset's, less makes shorter trees; steps: Euler steps per call, default the
-        preset's; batch: that of the context, if any.
+        condition: captions that share the length, and context, of which the last frame is the first tree's first;
+        schedule: "depth-first" or "levels" (a level of a tree at once; keeps a tree in memory); depth: default the
+        preset's, less makes shorter trees; steps: in every call, default the preset's; batch: the context's, if any.
         Raises UserError for a bad length, batch, depth or number of steps, an unknown schedule or word, a context of
         the wrong shape or with values outside [0, 1], and a condition other than captions and context.
         """
         config = self.config
         depth = config.depth if depth is None else depth
-        steps = config.sampling_steps if steps is None else steps
         if frames < 1:
             raise UserError(f"a video has at least 1 frame, not {frames}")
-        if steps < 1 or batch < 1:
+        if batch < 1 or (steps is not None and steps < 1):
             raise UserError(f"steps and batch must be at least 1, not {steps} and {batch}")
         if not 1 <= depth <= config.depth:
             raise UserError(f"the depth must be 1 to {config.depth}, the levels of the training, not {depth}")
@@ -233,14 +229,15 @@ class NuwaXL(Reproduction):
         words = torch.from_numpy(captions.encode(said, config.caption_length))
         context = self._context(condition, frames)
         at_once = config.clip - 1 if schedule == "levels" else 1
-        plan = _Plan(words, frames, seed, batch if context is None else len(context), depth, steps, at_once)
+        batch = batch if context is None else len(context)
+        each = config.sampling_steps[-depth:] if steps is None else (steps,) * depth
+        plan = _Plan(words, frames, seed, batch, depth, each, at_once)
         return self._run(plan, context)
 
     @torch.inference_mode()
     def _run(self, plan: _Plan, context: Tensor | None) -> Iterator[Tensor]:
         """Trees until there are enough frames, each from the last frame of what was there before."""
-        made, tree = 0, 0
-        first: Tensor | None = None
+        made, tree, first = 0, 0, None
         if context is not None:
             made, first = context.shape[1] - 1, 2 * context[:, -1:].to(next(self.parameters()).device) - 1
             if made:
@@ -259,18 +256,15 @@ class NuwaXL(Reproduction):
     def _grow(self, plan: _Plan, first: Tensor | None, start: int, tree: int) -> Iterator[Tensor]:
         """One tree: level 1 makes L key frames, (L - 1)^(m - 1) apart; level k fills all gaps of level k - 1.
 
-        start: the number of the tree's first frame. Yields the frames of each `at_once` top-level gaps, both ends
-        included, (b, n, 3, h, w) in [-1, 1].
+        start: the tree's first frame. Yields (b, n, 3, h, w) for each `at_once` top-level gaps, both ends included.
         """
-        config, side = self.config, self.config.side
-        device = next(self.parameters()).device
-        x0c = torch.zeros(plan.batch, 1, config.clip, 3, side, side, device=device)
+        config, device = self.config, next(self.parameters()).device
+        x0c = torch.zeros(plan.batch, 1, config.clip, 3, config.side, config.side, device=device)
         given = [0.0] * config.clip
         if first is not None:
             x0c[:, 0, 0], given[0] = first[:, 0], 1.0
         keys = self._call(plan, x0c, given, start, config.stride(plan.depth - 1), (tree, 0, 0))[:, 0]
-        if first is not None:
-            keys = torch.cat([first, keys[:, 1:]], 1)
+        keys = keys if first is None else torch.cat([first, keys[:, 1:]], 1)
         for gap in range(0, config.clip - 1, plan.at_once):
             v = keys[:, gap : gap + plan.at_once + 1]
             for level in range(1, plan.depth):
@@ -278,12 +272,11 @@ class NuwaXL(Reproduction):
             yield v
 
     def _fill(self, plan: _Plan, v: Tensor, start: int, level: int, gap: int, tree: int) -> Tensor:
-        """Level `level` + 1: all gaps between neighbours of v (b, n + 1, 3, h, w) at once, to (b, n (L - 1) + 1, ...).
+        """All gaps between neighbours of v (b, n + 1, 3, h, w) at once, to (b, n (L - 1) + 1, 3, h, w).
 
         Of every clip only the frames 1 to L - 2 are kept; the two given ones stay as they were made a level above.
         """
-        last = self.config.clip - 1
-        stride = self.config.stride(plan.depth - 1 - level)
+        last, stride = self.config.clip - 1, self.config.stride(plan.depth - 1 - level)
         before = gap * self.config.stride(level - 1)  # gaps of this level that lie before v in the tree
         x0c = torch.zeros(*v[:, 1:, None].shape[:2], last + 1, *v.shape[2:], device=v.device)
         x0c[:, :, 0], x0c[:, :, last] = v[:, :-1], v[:, 1:]
@@ -306,23 +299,26 @@ class NuwaXL(Reproduction):
         p = plan.words[said].expand(b, -1, -1, -1).flatten(0, 1).to(x0c.device)
         x0m = torch.tensor(given, device=x0c.device)[:, None, None, None].expand(b * n, -1, 1, *x0c.shape[-2:])
         tree, level, before = key
-        eps = torch.stack([_noise((plan.seed, tree, level, before + i), x0c[:, i].shape) for i in range(n)], 1)
+        shape = (plan.steps[level], *x0c[:, 0].shape)
+        noise = torch.stack([_noise((plan.seed, tree, level, before + i), shape) for i in range(n)], 2)
         index, flat = slots.to(x0c.device).expand(b * n, -1), x0c.flatten(0, 1)
 
         def x_hat(x_t: Tensor, t: Tensor) -> Tensor:
-            return self.denoise(x_t, p, t, flat, x0m, index).clamp(-1, 1)
+            made = self.denoise(x_t, p, t, flat, x0m, index)
+            if p.any() and self.config.guidance != 1:
+                untold = self.denoise(x_t, 0 * p, t, flat, x0m, index)
+                made = untold + self.config.guidance * (made - untold)
+            return made.clamp(-1, 1)
 
-        return sample(x_hat, eps.flatten(0, 1).to(x0c.device), plan.steps).unflatten(0, (b, n))
+        return ancestral(x_hat, noise.flatten(1, 2).to(x0c.device)).unflatten(0, (b, n))
 
     def _context(self, condition: Condition | None, frames: int) -> Tensor | None:
         if condition is None or condition.context is None:
             return None
         context, side = condition.context, self.config.side
         if context.ndim != 5 or context.shape[2:] != (3, side, side) or not 1 <= context.shape[1] <= frames:
-            raise UserError(
-                f"the context must have the shape (b, t, 3, {side}, {side}) with 1 <= t <= {frames}, "
-                f"not {tuple(context.shape)}"
-            )
+            shape = tuple(context.shape)
+            raise UserError(f"the context must be (b, t, 3, {side}, {side}) with 1 <= t <= {frames}, not {shape}")
         if not bool(((context >= 0) & (context <= 1)).all()):  # also false for NaN
             raise UserError("the context's values must lie in [0, 1]")
         return context
@@ -330,18 +326,18 @@ class NuwaXL(Reproduction):
 
 @dataclass(frozen=True)
 class _Plan:
-    """What a stream was asked for. words: (captions, k); at_once: top-level gaps that are filled together."""
+    """What was asked for. words: (captions, k); steps: per level; at_once: top-level gaps filled together."""
 
     words: Tensor
     frames: int
     seed: int
     batch: int
     depth: int
-    steps: int
+    steps: tuple[int, ...]
     at_once: int
 
 
-def _noise(key: tuple[int, ...], shape: torch.Size) -> Tensor:
+def _noise(key: tuple[int, ...], shape: tuple[int, ...]) -> Tensor:
     """Standard normal noise that follows from the key, so that it does not matter in which order clips are made."""
     number = np.random.default_rng([k % 2**63 for k in key]).integers(2**63)
     return torch.randn(shape, generator=torch.Generator().manual_seed(int(number)))

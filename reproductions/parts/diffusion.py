@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-__all__ = ["TimeEmbedding", "draw_times", "loss_weight", "noisy", "sample"]
+__all__ = ["TimeEmbedding", "ancestral", "draw_times", "loss_weight", "noisy", "sample"]
 
 
 def noisy(x: Tensor, eps: Tensor, t: Tensor) -> Tensor:
@@ -54,6 +54,27 @@ def sample(denoise: Callable[[Tensor, Tensor], Tensor], eps: Tensor, steps: int)
         t, s = i / steps, (i - 1) / steps
         x_hat = denoise(x, torch.full((len(x),), t, dtype=x.dtype, device=x.device))
         x = x_hat + (s / t) * (x - x_hat)
+    return x
+
+
+def ancestral(denoise: Callable[[Tensor, Tensor], Tensor], noise: Tensor) -> Tensor:
+    """From noise to video in len(noise) ancestral steps, as DDPM's (Ho et al., arXiv 2006.11239), on the straight path:
+
+        x_s ~ q(x_s | x_t, x_hat):  x_s = (1 - s) x_hat + s (k eps_hat + sqrt(1 - k^2) z),
+        eps_hat = (x_t - (1 - t) x_hat) / t,   k = s (1 - t) / (t (1 - s)).
+
+    denoise: as in `sample`; noise: (steps, b, ...), standard normal: the start, then z of every step but the last.
+    Fresh noise lets later steps mend what earlier ones got wrong, which straight lines cannot.
+    """
+    x, steps = noise[0], len(noise)
+    for i in range(steps, 0, -1):
+        t, s = i / steps, (i - 1) / steps
+        x_hat = denoise(x, torch.full((len(x),), t, dtype=x.dtype, device=x.device))
+        if i == 1:
+            return x_hat
+        k = s * (1 - t) / (t * (1 - s))
+        eps_hat = (x - (1 - t) * x_hat) / t
+        x = (1 - s) * x_hat + s * (k * eps_hat + (1 - k * k) ** 0.5 * noise[steps - i + 1])
     return x
 
 

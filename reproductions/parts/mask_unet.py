@@ -99,7 +99,9 @@ class MaskUNet(SpaceTimeUNet):
             WordAttention(channels[i], heads, text_channels) if i >= attention_level else nn.Identity() for i in levels
         )
 
-    def denoise(self, x: Tensor, index: Tensor, t: Tensor, x0c: Tensor, x0m: Tensor, p: Tensor) -> Tensor:
+    def forward(  # type: ignore[override]  # it takes more than the U-Net that it is built from
+        self, x: Tensor, index: Tensor, t: Tensor, x0c: Tensor, x0m: Tensor, p: Tensor
+    ) -> Tensor:
         """x: (b, l, 3, h, w) noisy clips; index: (b, l) rising true frame indices; t: (b,) diffusion times in [0, 1];
         x0c: (b, l, 3, h, w) the given frames, zero elsewhere; x0m: (b, l, 1, h, w), 1 on given frames, else 0;
         p: (b, l, k) word numbers, 0 for no word. Returns (b, l, 3, h, w).

