@@ -13,7 +13,7 @@ Deviations (paper -> here, and why):
     encoder -> all trained from nothing, captions too (parts/text.py). Nothing pre-trained is used here.
  4. DDPM, noise prediction -> a straight noise path, prediction of the clean clip (parts/diffusion.py), predictions
     cut to [-1, 1], times that lean towards noise, weight 1 / max(t, 0.6)^2. The ancestral steps are the paper's; there
-    are 20 at the two top levels, where everything is decided, and 5 at the last, where most of the calls are.
+    are 20 at the top, where everything is decided, and 3 at the last level, where most of the calls are.
  5. Spatial, caption and temporal attention in every block -> captions and temporal attention at side 8, captions and
     full space-time attention at side 4 (parts/unet.py). At 4x4 the full form is as cheap.
  6. Whether all levels share their weights is left open, and the network is not told its level -> one network, whose
@@ -68,7 +68,7 @@ class Config:
     caption_length: int = 14
     clip: int = 5
     depth: int = 4
-    sampling_steps: tuple[int, ...] = (20, 20, 10, 5)
+    sampling_steps: tuple[int, ...] = (20, 16, 6, 3)
     guidance: float = 2.0
     per_video: int = 4
     levels: tuple[int, ...] = (3, 3, 7, 7)
