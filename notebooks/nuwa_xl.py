@@ -438,7 +438,7 @@ report.image(
 judged = (drift_claim, depth_claim, time_claim)
 everyone = (*shown, *BASELINES)
 kept = {n: float(np.mean(contest.values(n, "identity", slice(frames // 2, None)))) for n in everyone}
-off_step = {n: float(np.nanmean(contest.values(n, "velocity_error"))) for n in everyone}
+off_step = {n: float(np.mean(contest.values(n, "velocity_error"))) for n in everyone}  # NaN: nothing to see
 own = {q: float(np.mean(v)) for q, v in heard["made, its own caption"].items()}
 lines = [
     f"- **Identity**, second half of {frames} frames: " + ", ".join(f"{v:.0%} ({n})" for n, v in kept.items()) + ".",
