@@ -56,7 +56,7 @@ report = Report(
 facts = kiloframe.load()
 names = {"divide-and-conquer": "plans ahead", "temporal-autoregressive": "one after the other", None: "neither or both"}
 show(
-    f"Each method is trained for {settings.budget:,.0f} seconds, then makes {settings.videos} videos of "
+    f"Each method is trained for {settings.budget:g} seconds, then makes {settings.videos} videos of "
     f"{', '.join(f'{n:,}' for n in LENGTHS)} frames with each of {len(settings.seeds)} sampling seeds. "
     f"Inputs of all records, as a hash: `{records.hashes()}`"
     + (f"; **{records.outdated} records were made with other code than today's**." if records.outdated else ".")

@@ -106,13 +106,20 @@ class Entrant:
         kind.changes(self.world)
         return self.world
 
+    def fields(self, preset: str) -> dict[str, Any]:
+        """The fields of the preset's config that are changed for it: the variant's (of the small preset only the world,
+        for its sizes are its own), then its own.
+        """
+        fields = reproductions.method(self.slug).changes(self.variant) if self.variant else {}
+        if preset == "smoke" and "world" in fields:
+            fields = {"world": fields["world"]}
+        return {**fields, **dict(self.changes)}
+
     def config(self, preset: str) -> Any:
         """The config it is trained with."""
         from dataclasses import replace
 
-        kind = reproductions.method(self.slug)
-        fields = kind.changes(self.variant) if self.variant else {}
-        return replace(getattr(kind.Config, preset)(), **{**fields, **dict(self.changes)})
+        return replace(getattr(reproductions.method(self.slug).Config, preset)(), **self.fields(preset))
 
 
 @dataclass(frozen=True)

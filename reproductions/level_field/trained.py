@@ -52,9 +52,7 @@ def train(entrant: Entrant, training_seed: int, settings: Settings, folder: Path
 
     An interrupted one goes on where it stopped. Raises KeyboardInterrupt, after a checkpoint, on Ctrl-C and SIGTERM.
     """
-    what: dict[str, Any] = {
-        "preset": settings.preset, "variant": entrant.variant, "changes": dict(entrant.changes),
-    }  # fmt: skip
+    what: dict[str, Any] = {"preset": settings.preset, "changes": entrant.fields(settings.preset)}
     key = key_of(inputs(entrant, training_seed, settings))
     planned = out.with_suffix(".plan")
     plan = json.loads(planned.read_text()) if planned.is_file() else {}

@@ -333,6 +333,9 @@ def test_every_method_of_the_field_that_is_here_has_its_world():
         assert getattr(config, "horizon", 16) >= 16 and config.side == 16
     assert plan.entrants(usual)[0].id == "fdm-shapes"
     assert {e.slug for e in plan.entrants(usual)} | set(plan.absent()) == set(plan._all())
+    assert Entrant("fdm", "shapes").config("toy").channels == (16, 32, 48)
+    small = Entrant("fdm", "shapes", (("horizon", 8),)).config("smoke")
+    assert small.channels == (8, 16, 16) and (small.world, small.horizon) == ("shapes", 8)
     orders = [c.name for c in plan.contenders(Entrant("fdm", "rooms"))]
     assert orders == ["fdm, autoregressive", "fdm, hierarchy-2"]
 
