@@ -141,8 +141,7 @@ report.image(
 #
 # $$L = L_{VQ} + L_2, \qquad L_{VQ} = \lVert \mathrm{sg}(z) - e \rVert^2 + 0.25\, \lVert z - \mathrm{sg}(e) \rVert^2$$
 #
-# > *fewer-tokens-better-motion*: codes of space and time are fewer than codes of single frames, and give the motion
-# > back better.
+# > *fewer-tokens-better-motion*: codes of space and time are fewer than those of frames, and give motion back better.
 #
 # The rival is a tokenizer of the same size, trained for as many steps on the same clips, that codes every frame by
 # itself. Motion is what differs between neighbouring frames, so we compare the error of the differences.
