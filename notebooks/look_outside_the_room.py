@@ -432,10 +432,15 @@ two_claim = report.claim(
 judged = (bias_claim, two_claim)
 wins = contest.beaten("ours", ["view", "warp", "steps", "motion", "clip-distance"] if count > 2 else [])
 means = {(name, id): np.mean(contest.values(name, id)) for name in contest.names for id in ("motion", "warp")}
+bare = {n: np.mean([v[:, frames // 2 :].std((3, 4)).mean(2) < 0.06 for v in contest.films(n).values()]) for n in SHOWN}
 lines = [
     f"- **A walk of {frames} frames** moves {means['ours', 'motion']:.0%} as it should (fdm, which is not told the "
     f"way: {means['fdm', 'motion']:.0%}); its warping error is {means['ours', 'warp']:.3f} (real "
     f"{means['real', 'warp']:.3f}, fdm {means['fdm', 'warp']:.3f}, freeze {means['freeze', 'warp']:.3f}).",
+    f"- **How it fails.** In the second half {bare['ours']:.0%} of its frames are almost of one colour (real "
+    f"{bare['real']:.0%}, fdm {bare['fdm']:.0%}). The way belongs to another house than the one it made up; it seems "
+    "to lead into a wall sooner or later, and nothing comes into sight there. A bare wall moves little and has a low "
+    "warping error, which must not be credited.",
     *(f"- Clearly better by {id} than: {', '.join(beaten) or 'no trivial video'}." for id, beaten in wins.items()),
 ]
 show("\n".join([*lines, *(f"- `{c.id}`: **{c.verdict}**. {c.reason}" for c in judged)]))
