@@ -13,11 +13,11 @@ from reproductions.methods.look_outside_the_room import (  # fmt: skip
     CLIP,
     Config,
     LookOutside,
-    ViewTransformer,
     draw_order,
 )
 from reproductions.parts.cameras import camera_vector
 from reproductions.parts.transformer import sinusoid
+from reproductions.parts.view_transformer import ViewTransformer
 from reproductions.worlds.rooms import EVALUATION_SEEDS, Rooms
 
 SMALL = dataclasses.replace(Config.smoke(), width=16, codes=16, channels=(4, 4, 4, 4))  # 2 x 2 tokens per view
