@@ -109,7 +109,7 @@ report.image(
     drawn, "code",
     caption=f"Three components of the trained code, anchors in grey. Where the next anchor takes over, the components "
     f"of the waves alone jump by {np.mean(jumps[:2]):.2f} on average; those of the aligned code by "
-    f"{np.mean(jumps[2:]):.3f}, no more than they move anywhere in so short a time ({moves:.3f}).",
+    f"{np.mean(jumps[2:]):.3f}. In as short a time, they move by {moves:.3f} on average over all.",
     alt="Two panels of wavy lines over three anchors; above they jump at the anchors, below they join.",
 )  # fmt: skip
 
@@ -325,8 +325,8 @@ report.table(["", "clock kept over the hour ↑"], [[n, f"{v.mean():.2f}"] for n
 #
 # > *no-drift-with-length*: quality does not fall with length, unlike an LSTM motion code unrolled far.
 #
-# The variant `lstm` has the same networks, but its motion code is an LSTM that goes from frame to frame; it was trained
-# as the paper's ablation, unrolled from the start of the video. We measure clips of 16 frames far into the video, by
+# The variant `lstm` has the same networks, but its motion code is an LSTM that goes from frame to frame; in training it
+# is unrolled over at most 128 frames, from the start of a video. We measure clips of 16 frames far into the video, by
 # their distance from real clips over the features of the world network. The claim is about the *change*: the distance
 # at the last window less the distance at the first.
 
@@ -398,8 +398,8 @@ acyclic_claim = report.claim(
 #
 # - A toy: 16 x 16 pixels and minutes on one core, against 256 x 256 and days on four GPUs. The numbered deviations
 #   stand in `reproductions/methods/stylegan_v.py`; the loss, the size of $d$ and where $p$ acts weigh most.
-# - What $w$ carries lasts for ever; what $v_t$ carries is forgotten after 21 anchors. A wind that keeps its direction
-#   for an hour is beyond such a code unless $w$ holds it.
+# - What $v_t$ carries is forgotten after 21 anchors: a wind that keeps its direction must come from $w$. And the judge
+#   sees at most 64 frames: it can mind how fast the light changes, but not whether the days add up.
 # - The variants were trained for fewer steps than the main weights (see their JSON files in `weights/`). So they are
 #   compared only in what they do *along* a video, not in how good their pictures are.
 # - The seeds vary the noise, not the training. *few-frames-suffice* is not tested: it needs weights for each k.

@@ -14,8 +14,8 @@ Deviations (paper -> here, and why):
  3. p scales t itself -> p scales the time since the left anchor. An error of p would grow with t: at the end of an
     hour, 1 per cent of it is more than a day. At p = 1 and between anchors 0 and 1 both are the same.
  4. Periods of 16 to 1024 frames, d = 256 for skies -> 15 to 240, d = 240, one day of this world; fast waves are lower,
-    g = sqrt(period / longest); W_p, W_q, A and the styles start small. So the hour is learnt from the wave of a day,
-    which starts anew at each anchor: the only clock that never goes wrong in a code that forgets after 21 anchors.
+    g = sqrt(period / longest); W_p, W_q, A and the styles start small. With p = 1 and q = 0 the wave of a day would be
+    a clock for ever. Toy training leaves that start: days and nights come, but not on time (measured in the notebook).
  5. The first frame is t = 0 -> a moment of the first d frames, drawn with the seed: real video begins at any hour.
  6. Equalised learning rates, filtered resampling, ADA, minibatch deviation -> He weights, bilinear resampling, neither
     of the last two: the world is endless, so nothing can be learnt by heart.

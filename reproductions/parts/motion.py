@@ -51,7 +51,7 @@ class PlainTime(nn.Module):
 class LSTMMotion(nn.Module):
     """v_t = A h_t, (h_t, c_t) = LSTM(z_t, h_t-1, c_t-1), z_t ~ N(0, I): one step per frame, from nothing at frame 0.
 
-    The motion code of MoCoGAN and of StyleGAN-V's ablation. Between frames the code goes straight from one to the next.
+    The recurrent code that StyleGAN-V is compared with. Between frames the code goes straight from one to the next.
     """
 
     def __init__(self, noise: int, hidden: int, outside: int) -> None:
