@@ -19,19 +19,23 @@ __all__ = ["TokenPrior"]
 
 class TokenPrior(nn.Module):
     """p(z_i | what the mask lets row i see): code numbers in, logits over code numbers out; the same vectors serve both
-    ends. The number `codes` is the start token c. Each of `rows` places has a vector; they begin anew in every window.
+    ends. The number `codes` is the start token c. Each of `rows` places has the sum of two learned vectors, one of its
+    slice of `tokens` and one of its place in there, so that "the same place a slice ago" need not be learnt for every
+    place; they begin anew in every window.
     """
 
-    def __init__(self, codes: int, rows: int, width: int, layers: int, heads: int) -> None:
+    def __init__(self, codes: int, rows: int, tokens: int, width: int, layers: int, heads: int) -> None:
         super().__init__()
         self.codes = codes
         self.vector = nn.Parameter(torch.randn(codes + 1, width) * 0.05)
-        self.place = nn.Parameter(torch.randn(rows, width) * 0.05)
+        self.slice = nn.Parameter(torch.randn(-(-rows // tokens), width) * 0.05)
+        self.place = nn.Parameter(torch.randn(tokens, width) * 0.05)
         self.net = Transformer(width, layers, heads)
 
     def forward(self, z: Tensor, rows: Tensor, mask: Tensor | None, cache: Cache | None = None) -> Tensor:
         """z: (b, n) numbers; rows: (n,) their places; mask: as `Transformer` takes it. Logits (b, n, codes)."""
-        x = F.embedding(z, self.vector) + self.place[rows]
+        n = len(self.place)
+        x = F.embedding(z, self.vector) + self.slice[rows // n] + self.place[rows % n]
         return self.net(x, mask, cache=cache) @ self.vector[: self.codes].T
 
     def begin(self, z: Tensor) -> Tensor:

@@ -3,7 +3,8 @@
 Source: the 3D VQ-GAN of Ge et al. (TATS, arXiv 2204.03638, section 2.1 and supplement A.3), without its discriminators.
 Nothing but convolutions looks along time, so what a code depends on, and what it decides, is bounded by `reach`; a norm
 over a clip would carry news across it. Instead the first batch of training fixes a mean and a deviation of the vectors
-before they are quantised, which otherwise all start in one direction and share one code.
+before they are quantised, which otherwise all start in one direction and share one code. Blocks of plain ground have
+code 0, always: left to themselves they carry news about their neighbours, which is hard to predict.
 Shapes: (b, t, 3, h, w) video in [0, 1]; (b, s, y, x) numbers of the codes, s slices of t / s frames each.
 """
 
@@ -65,8 +66,8 @@ class VideoVQ(nn.Module):
     """Encoder, quantiser and decoder. The encoder begins with blocks of pixels, (time, space, space) each and one per
     code, and the decoder ends with them; `block` is (time, space).
 
-    channels: of both in between; depth: how many blocks of convolutions each has; codes: how many; code_channels: the
-    length of a code; padding: "replicate" or "zeros", in every convolution that has any.
+    channels: of both in between; depth: how many blocks of convolutions each has in between; codes: how many;
+    code_channels: the length of a code; padding: "replicate" or "zeros", in every convolution that has any.
     """
 
     def __init__(
@@ -75,16 +76,16 @@ class VideoVQ(nn.Module):
         block: tuple[int, int],
         codes: int,
         code_channels: int,
-        depth: int,
+        depth: tuple[int, int],
         padding: Padding = "replicate",
     ) -> None:
         super().__init__()
         self.per_slice, self.down = block
-        self.depth = depth
+        self.reach = 1 + depth[1]  # slices to either side that the decoder's frames of a slice can hear of
         pixels = 3 * self.per_slice * self.down**2
         self.encoder = nn.Sequential(
             nn.Linear(pixels, channels),
-            *(Bottleneck(channels, padding) for _ in range(depth)),
+            *(Bottleneck(channels, padding) for _ in range(depth[0])),
             nn.Linear(channels, code_channels, bias=False),
         )
         self.register_buffer("mean", torch.zeros(code_channels))
@@ -94,39 +95,49 @@ class VideoVQ(nn.Module):
         self.quantiser = VectorQuantiser(codes, code_channels, memory=0.9)  # hundreds of steps must do
         self.decoder = nn.Sequential(
             Near(code_channels, channels, padding),
-            *(Bottleneck(channels, padding) for _ in range(depth)),
+            *(Bottleneck(channels, padding) for _ in range(depth[1])),
             nn.Linear(channels, pixels),
         )
 
-    @property
-    def reach(self) -> int:
-        """From how many slices to either side the decoder's frames of a slice can hear."""
-        return 1 + self.depth
-
     def forward(self, video: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Video, t a multiple of `per_slice`: its reconstruction, not yet cut to [0, 1]; the encoder's vectors
-        (b, s, y, x, c) and code numbers (b, s, y, x), as `VectorQuantiser.revive` takes them; the quantiser's loss.
+        """Video, t a multiple of `per_slice`: its reconstruction, not yet cut to [0, 1]; the encoder's vectors of what
+        is not plain (n, c) and all code numbers (b, s, y, x), as `VectorQuantiser.revive` takes them; the quantiser's
+        loss.
         """
-        z = self._vectors(video)
+        z, plain = self._vectors(video), self.plain(video)
         if not self.deviation.any():
-            self.mean.copy_(z.detach().mean((0, 1, 2, 3)))
-            self.deviation.copy_(z.detach().std((0, 1, 2, 3)) + 1e-6)
-        z = (z - self.mean) / self.deviation
+            some = z.detach()[~plain]
+            self.mean.copy_(some.mean(0))
+            self.deviation.copy_(some.std(0) + 1e-6)
+        z = self._spread(z, plain)
         e, number, loss = self.quantiser(z)
-        return self._frames(e), z, number, loss
+        return self._frames(e), z[~plain], number, loss
 
     def encode(self, video: Tensor) -> Tensor:
         """The code numbers of a video, (b, s, y, x) int64."""
-        return self.quantiser.nearest((self._vectors(video) - self.mean) / self.deviation.clamp(min=1e-6))
+        return self.quantiser.nearest(self._spread(self._vectors(video), self.plain(video)))
+
+    def plain(self, video: Tensor) -> Tensor:
+        """The blocks that show nothing but the clip's median colour: (b, s, y, x) bool."""
+        return self.blocks(foreground_weight(video, 2.0)).amax(-1) == 1
+
+    def _spread(self, z: Tensor, plain: Tensor) -> Tensor:
+        """Vectors less the mean, over the deviation; code 0 itself where a block is plain."""
+        z = (z - self.mean) / self.deviation.clamp(min=1e-6)
+        first: Tensor = self.quantiser.lookup(plain.new_zeros((), dtype=torch.int64)).detach()
+        return torch.where(plain[..., None], first, z)
 
     def decode(self, number: Tensor) -> Tensor:
         """The video of code numbers, (b, t, 3, h, w) in [0, 1]."""
         return self._frames(self.quantiser.lookup(number)).clamp(0, 1)
 
-    def _vectors(self, video: Tensor) -> Tensor:
+    def blocks(self, video: Tensor) -> Tensor:
+        """(b, t, c, h, w) cut into what each code stands for: (b, s, y, x, numbers)."""
         r, q = self.per_slice, self.down
-        x = rearrange(2 * video - 1, "b (s r) c (y p) (x q) -> b s y x (c r p q)", r=r, p=q, q=q)
-        found: Tensor = self.encoder(x)
+        return rearrange(video, "b (s r) c (y p) (x q) -> b s y x (c r p q)", r=r, p=q, q=q)
+
+    def _vectors(self, video: Tensor) -> Tensor:
+        found: Tensor = self.encoder(self.blocks(2 * video - 1))
         return found
 
     def _frames(self, e: Tensor) -> Tensor:

@@ -10,7 +10,7 @@ from reproductions.parts.token_prior import TokenPrior
 @pytest.fixture
 def prior():
     torch.manual_seed(0)
-    return TokenPrior(codes=7, rows=12, width=16, layers=2, heads=2)
+    return TokenPrior(codes=7, rows=12, tokens=4, width=16, layers=2, heads=2)
 
 
 def numbers(count=3, length=12):

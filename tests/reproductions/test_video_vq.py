@@ -7,7 +7,7 @@ from reproductions.parts.video_vq import VideoVQ, foreground_weight
 
 def codec(padding="replicate", **changes):
     torch.manual_seed(0)
-    sizes = {"channels": 9, "block": (2, 4), "codes": 16, "code_channels": 4, "depth": 1}
+    sizes = {"channels": 9, "block": (2, 4), "codes": 16, "code_channels": 4, "depth": (1, 1)}
     return VideoVQ(**(sizes | changes), padding=padding)
 
 
@@ -34,13 +34,14 @@ def test_sizes(block):
     assert number.min() >= 0 and number.max() < 16
     assert model.decode(number).shape == (2, 8, 3, 16, 16)
     back, z, taken, loss = model(film(8))
-    assert back.shape == (2, 8, 3, 16, 16) and z.shape == (*taken.shape, 4) and loss.ndim == 0
+    assert back.shape == (2, 8, 3, 16, 16) and z.shape == (taken.numel(), 4) and loss.ndim == 0
 
 
 @pytest.mark.parametrize("depth", [1, 2])
 def test_frames_hear_of_the_slices_within_reach_and_of_no_others(depth):
     """A slice far enough away may be anything; at the edge of the reach it matters."""
-    model = codec(depth=depth).eval()
+    model = codec(depth=(1, depth)).eval()
+    assert model.reach == 1 + depth
     number = torch.randint(16, (1, 12, 4, 4), generator=torch.Generator().manual_seed(0))
     with torch.no_grad():
         whole = model.decode(number)
@@ -97,3 +98,17 @@ def test_the_first_batch_fixes_mean_and_deviation():
     model(1 - film())
     assert torch.equal(model.mean, before)
     assert model.encode(film(count=8)).unique().numel() > 4, "the vectors are spread over the codes from the start"
+
+
+def test_plain_blocks_have_code_0_and_no_others_are_touched():
+    model = codec()
+    video = torch.full((1, 8, 3, 16, 16), 0.1)
+    video[:, :, :, 4:12, 4:12] = film(8, 1)[:, :, :, 4:12, 4:12]
+    _, z, number, _ = model(video)
+    inner = torch.zeros(1, 4, 4, 4, dtype=torch.bool)
+    inner[:, :, 1:3, 1:3] = True
+    assert torch.equal(~model.plain(video), inner) and len(z) == inner.sum()
+    for taken in (number, model.encode(video)):
+        assert (taken[~inner] == 0).all() and (taken[inner] != 0).any()
+    z_all = (model._vectors(video) - model.mean) / model.deviation
+    assert torch.equal(number[inner], model.quantiser.nearest(z_all)[inner])
