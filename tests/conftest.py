@@ -8,6 +8,7 @@ kf              the command in this process: exit code, stdout, stderr
 """
 
 import shutil
+import signal
 from pathlib import Path
 
 import hypothesis
@@ -19,6 +20,9 @@ from kiloframe.cli import invoke
 # The same examples in every run, and no deadline: the tests share a slow machine.
 hypothesis.settings.register_profile("kiloframe", deadline=None, derandomize=True)
 hypothesis.settings.load_profile("kiloframe")
+
+# A shell that starts the tests in the background lets them ignore Ctrl-C; some tests send it to themselves.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 ROOT = Path(__file__).resolve().parent.parent
 
