@@ -88,9 +88,9 @@ def test_without_a_checkout_the_wheel_is_named(told, without, monkeypatch):
 def test_missing_weights_name_the_training(told, monkeypatch):
     import reproductions
 
-    monkeypatch.setattr(reproductions, "names", lambda: ["fdm", "tats"])
+    monkeypatch.setattr(reproductions, "names", lambda: ["fdm", "vdm"])
     code, lines = told()
-    assert code == 1 and lines[-1] == "kiloframe train tats"
+    assert code == 1 and lines[-1] == "kiloframe train vdm"
     assert any(line.startswith("weights 1 of 2 reproductions") for line in lines)
 
 

@@ -128,8 +128,8 @@ def serve(site: str | Path, port: int = 8000) -> None:
     if trouble:
         raise UserError(trouble)
     with server(site, port) as running:
-        print(f"The site is at http://{HOST}:{port}/ (Ctrl-C ends)", flush=True)
         try:
+            print(f"The site is at http://{HOST}:{port}/ (Ctrl-C ends)", flush=True)
             running.serve_forever()
         except KeyboardInterrupt:
             print("\nStopped.", flush=True)
