@@ -71,6 +71,8 @@ def convert(markdown: str, where: str, line: int = 1) -> str:
         at = f"{where}:{line + markdown.count(chr(10), 0, found.start())}"
         if found["block"] is not None:
             return f'<span class="kf-math">{formula(found["display"], True, at)}</span>'
-        return formula(found["inline"], False, at)
+        made = formula(found["inline"], False, at)
+        begins = not markdown[markdown.rfind("\n", 0, found.start()) + 1 : found.start()].strip(" \t>")
+        return f"<span>{made}</span>" if begins else made  # a line that begins with <math> would be a block of its own
 
     return _TOKEN.sub(replace, markdown) if "$" in markdown else markdown

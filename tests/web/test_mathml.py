@@ -2,6 +2,7 @@
 
 from xml.etree import ElementTree
 
+import markdown
 import pytest
 
 from kiloframe.errors import UserError
@@ -13,6 +14,11 @@ def test_inline_and_display_formulas_become_mathml():
     text = convert("Noise $x_t$ here.\n\n$$\n\\frac{a}{b}\n$$\n", "page.md")
     assert "$" not in text and text.count("<math") == 2
     assert 'display="inline"' in text and 'display="block"' in text and "<mfrac>" in text
+
+
+def test_a_formula_that_begins_a_line_stays_in_its_paragraph():
+    html = markdown.markdown(convert("the speed\n$p$ and phase $q$ of\n$d$.", "page.md"), extensions=["md_in_html"])
+    assert html.count("<p>") == 1 and html.count("<math") == 3
 
 
 @pytest.mark.parametrize(
