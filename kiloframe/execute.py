@@ -120,10 +120,10 @@ def run(
         raise UserError(f"--jobs must be at least 1, not {jobs}")
     if timeout is not None and not timeout > 0:
         raise UserError(f"the time of a cell must be more than 0 seconds, not {timeout:g}")
-    wanted = list(dict.fromkeys(slug.replace("-", "_") for slug in (_able(scale, root) if slugs is None else slugs)))
-    if not wanted:
+    scripts = _scripts(slugs, scale, root)
+    if not scripts:
         raise UserError("there is no notebook to run; put one into notebooks/, or name one")
-    work = [_job(slug, scale, parameters or {}, freeze, root) for slug in wanted]
+    work = [_job(slug, script, scale, parameters or {}, freeze) for slug, script in scripts.items()]
     _imports()
     jobs = min(jobs, len(work))
     place = _Place(
@@ -138,19 +138,24 @@ def run(
         raise Interrupted("interrupted; the former results are untouched") from None
 
 
-def _able(scale: str, root: Path) -> list[str]:
-    """All notebooks but those that read records which are not here; they are told on stderr."""
-    lacking = {slug: notebooks.read_script(notebooks.script_path(slug, root)).lacks(scale, root) for slug in notebook_slugs(root)}  # noqa: E501  # fmt: skip
-    for sentence in filter(None, lacking.values()):
-        print(f"left out: {sentence}", file=sys.stderr, flush=True)
-    return [slug for slug, sentence in lacking.items() if sentence is None]
+def _scripts(slugs: Sequence[str] | None, scale: str, root: Path) -> dict[str, notebooks.Script]:
+    """The scripts to execute, by slug, each read once. One that reads records which are not here is refused when it is
+    named; where all are asked for, it is left out and told on stderr.
+    """
+    found = {}
+    for slug in notebook_slugs(root) if slugs is None else dict.fromkeys(slug.replace("-", "_") for slug in slugs):
+        script = notebooks.read_script(notebooks.script_path(slug, root))
+        lacks = script.lacks(scale, root)
+        if lacks is None:
+            found[slug] = script
+        elif slugs is None:
+            print(f"left out: {lacks}", file=sys.stderr, flush=True)
+        else:
+            raise UserError(lacks)
+    return found
 
 
-def _job(slug: str, scale: str, given: Mapping[str, Value], freeze: bool, root: Path) -> _Job:
-    script = notebooks.read_script(notebooks.script_path(slug, root))
-    lacks = script.lacks(scale, root)
-    if lacks is not None:
-        raise UserError(lacks)
+def _job(slug: str, script: notebooks.Script, scale: str, given: Mapping[str, Value], freeze: bool) -> _Job:
     values = notebooks.with_values(script, given, scale)
     words = ["kiloframe", "run", slug, "--scale", scale]
     for name in given:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from kiloframe.errors import UserError
 from reproductions.level_field.field import SETTINGS, default_folder, is_done, tasks
 from reproductions.level_field.measured import CLIP
-from reproductions.level_field.plan import Contender, contenders, entrants, settings_of, trivial
+from reproductions.level_field.plan import Contender, contenders, entrants, key_of, settings_of, trivial
 from reproductions.measures import world_network
 from reproductions.measures.distances import kernel
 from reproductions.measures.estimate import Estimate
@@ -42,7 +42,8 @@ class Records:
         except (ValueError, TypeError) as error:
             raise UserError(f"{self.folder / SETTINGS} cannot be read ({error}); {AGAIN}") from None
         every = tasks(self.settings)
-        missing = [task.id for task in every if not (self.folder / f"{task.id}.json").is_file()]
+        self._ids = [task.id for task in every]
+        missing = [id for id in self._ids if not (self.folder / f"{id}.json").is_file()]
         if missing:
             raise UserError(f"{len(missing)} of the level field's {len(every)} tasks are not done yet; {AGAIN}")
         self.outdated = sum(not is_done(task, self.folder) for task in every)
@@ -146,9 +147,7 @@ class Records:
 
     def hashes(self) -> str:
         """One short hash over the inputs of all records."""
-        from reproductions.level_field.plan import key_of
-
-        every = {task.id: json.loads((self.folder / f"{task.id}.json").read_bytes())["inputs"] for task in tasks(self.settings)}  # noqa: E501  # fmt: skip
+        every = {id: json.loads((self.folder / f"{id}.json").read_bytes())["inputs"] for id in self._ids}
         return key_of(every)[:12]
 
     # --- within ---------------------------------------------------------------------------------------------------
