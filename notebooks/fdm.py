@@ -35,14 +35,11 @@ out = ""  # where results go; empty: build/runs
 # that "forgotten" is not an impression but a number.
 
 # %%
-import tempfile
-from pathlib import Path
 
 import numpy as np
 import torch
 
 import reproductions
-from reproductions import training
 from reproductions.contract import Condition
 from reproductions.measures import baselines
 from reproductions.measures.digits import (
@@ -67,16 +64,7 @@ videos, frames, steps, count = {"smoke": (2, 64, 2, 2), "toy": (3, 128, 4, 5), "
 seeds = [seed + i for i in range(count)]
 report = Report("fdm", scale=scale, seed=seed, seeds=seeds, out=out)
 
-if train and scale == "toy":
-    training.train("fdm", preset="toy", progress=False)  # replaces the kept weights
-if train and scale != "toy":
-    with tempfile.TemporaryDirectory() as folder:
-        training.train("fdm", preset=scale, out=Path(folder, "fdm.safetensors"), progress=False)
-        model = reproductions.method("fdm").load(Path(folder, "fdm.safetensors"))
-else:
-    model = reproductions.load("fdm")
-if scale == "gpu" and torch.cuda.is_available():
-    model.to("cuda")
+model = reproductions.load_or_train("fdm", scale, fresh=train)
 
 K, PREFIX = model.config.window, 8
 N = max(64, model.config.horizon)  # long enough for the curtain to close and to open again

@@ -36,14 +36,11 @@ out = ""  # where results go; empty: build/runs
 # that there is a true picture to compare every generated one with.
 
 # %%
-import tempfile
-from pathlib import Path
 
 import numpy as np
 import torch
 
 import reproductions
-from reproductions import training
 from reproductions.contest import Contest
 from reproductions.contract import Condition
 from reproductions.measures import rooms as reader
@@ -60,17 +57,8 @@ videos, frames, many, short, count = {
 }[scale]
 seeds = [seed + i for i in range(count)]
 report = Report(SLUG, scale=scale, seed=seed, seeds=seeds, out=out)
-models = {}
-for variant in (None, "no-bias"):
-    with tempfile.TemporaryDirectory() as folder:
-        file = reproductions.weights_path(SLUG, variant)  # with `train` at scale toy, these are replaced
-        if train and scale != "toy":
-            file = Path(folder, file.name)
-        if train:
-            training.train(SLUG, preset=scale, variant=variant, out=file, progress=False)
-        models[variant or "ours"] = reproductions.method(SLUG).load(file)
-    if scale == "gpu" and torch.cuda.is_available():
-        models[variant or "ours"].to("cuda")
+variants = {"ours": None, "no-bias": "no-bias"}
+models = {name: reproductions.load_or_train(SLUG, scale, fresh=train, variant=v) for name, v in variants.items()}
 model = models["ours"]
 config, net, side = model.config, model.views, model.config.side
 device = next(model.parameters()).device

@@ -32,15 +32,12 @@ train = False  # True: train first, with the preset of this scale
 out = ""  # where results go; empty: build/runs
 
 # %%
-import tempfile
 import time
-from pathlib import Path
 
 import numpy as np
 import torch
 
 import reproductions
-from reproductions import training
 from reproductions.contest import BASELINES, Contest
 from reproductions.contract import Condition
 from reproductions.measures.exact import exact
@@ -54,16 +51,7 @@ videos, frames, steps, count = {"smoke": (2, 32, 1, 2), "toy": (2, 128, None, 3)
 seeds = [seed + i for i in range(count)]
 report = Report("nuwa_xl", scale=scale, seed=seed, seeds=seeds, out=out)
 
-if train and scale == "toy":
-    training.train("nuwa_xl", preset="toy", progress=False)  # replaces the kept weights
-if train and scale != "toy":
-    with tempfile.TemporaryDirectory() as folder:
-        training.train("nuwa_xl", preset=scale, out=Path(folder, "nuwa_xl.safetensors"), progress=False)
-        model = reproductions.method("nuwa_xl").load(Path(folder, "nuwa_xl.safetensors"))
-else:
-    model = reproductions.load("nuwa_xl")
-if scale == "gpu" and torch.cuda.is_available():
-    model.to("cuda")
+model = reproductions.load_or_train("nuwa_xl", scale, fresh=train)
 device = next(model.parameters()).device
 
 L, DEPTH, side = model.config.clip, model.config.depth, model.config.side
@@ -438,11 +426,14 @@ report.image(
 judged = (drift_claim, depth_claim, time_claim)
 everyone = (*shown, *BASELINES)
 kept = {n: float(np.mean(contest.values(n, "identity", slice(frames // 2, None)))) for n in everyone}
-off_step = {n: float(np.mean(contest.values(n, "velocity_error"))) for n in everyone}  # NaN: nothing to see
+off_step = {n: float(np.mean(contest.values(n, "velocity_error"))) for n in everyone}
+off_step = {n: v for n, v in off_step.items() if np.isfinite(v)}  # the others show nothing that could move
 own = {q: float(np.mean(v)) for q, v in heard["made, its own caption"].items()}
 lines = [
     f"- **Identity**, second half of {frames} frames: " + ", ".join(f"{v:.0%} ({n})" for n, v in kept.items()) + ".",
-    "- **Steps**, pixels off the lawful ones: " + ", ".join(f"{v:.2f} ({n})" for n, v in off_step.items()) + ".",
+    "- **Steps**, pixels off the lawful ones: "
+    + ", ".join(f"{v:.2f} ({n})" for n, v in off_step.items())
+    + ".",
     f"- **Captions**: {own['obedience']:.0%} of the frames obey, {own['identity']:.0%} of the shapes named are seen.",
     *(f"- `{c.id}`: **{c.verdict}**. {c.reason}" for c in judged),
 ]

@@ -33,16 +33,13 @@ train = False  # True: train first, with the preset of this scale
 out = ""  # where results go; empty: build/runs
 
 # %%
-import tempfile
 import time
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import torch
 
 import reproductions
-from reproductions import training
 from reproductions.contest import Contest
 from reproductions.contract import Condition
 from reproductions.measures.exact import exact
@@ -59,16 +56,8 @@ videos, frames, windows, clips, count = {
 seeds = [seed + i for i in range(count)]
 report = Report("phenaki", scale=scale, seed=seed, seeds=seeds, out=out)
 
-if train and scale == "toy":
-    training.train("phenaki", preset="toy", progress=False)  # replaces the kept weights
-    training.train("phenaki", preset="toy", variant="per-frame", progress=False)
-if train and scale != "toy":
-    with tempfile.TemporaryDirectory() as folder:
-        training.train("phenaki", preset=scale, out=Path(folder, "phenaki.safetensors"), progress=False)
-        model = reproductions.method("phenaki").load(Path(folder, "phenaki.safetensors"))
-else:
-    model = reproductions.load("phenaki")
-per_frame = reproductions.load("phenaki", "per-frame")
+model = reproductions.load_or_train("phenaki", scale, fresh=train)
+per_frame = reproductions.load_or_train("phenaki", "toy", fresh=train and scale == "toy", variant="per-frame")
 fdm = reproductions.load("fdm", "shapes")
 
 config = model.config

@@ -34,15 +34,12 @@ out = ""  # where results go; empty: build/runs
 
 # %%
 import dataclasses
-import tempfile
 import time
-from pathlib import Path
 
 import numpy as np
 import torch
 
 import reproductions
-from reproductions import training
 from reproductions.contest import Contest
 from reproductions.measures.shapes_reader import read_shapes
 from reproductions.parts.diffusion import noisy
@@ -56,16 +53,7 @@ videos, frames, count, swaps = {"smoke": (2, 48, 2, 8), "toy": (4, 128, 5, 48), 
 seeds = [seed + i for i in range(count)]
 report = Report("pvdm", scale=scale, seed=seed, seeds=seeds, out=out)
 
-if train and scale == "toy":
-    training.train("pvdm", preset="toy", progress=False)  # replaces the kept weights
-if train and scale != "toy":
-    with tempfile.TemporaryDirectory() as folder:
-        training.train("pvdm", preset=scale, out=Path(folder, "pvdm.safetensors"), progress=False)
-        model = reproductions.method("pvdm").load(Path(folder, "pvdm.safetensors"))
-else:
-    model = reproductions.load("pvdm")
-if scale == "gpu" and torch.cuda.is_available():
-    model.to("cuda")
+model = reproductions.load_or_train("pvdm", scale, fresh=train)
 
 S, side = model.config.frames, model.config.side
 sizes = model.autoencoder.sizes

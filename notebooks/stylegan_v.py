@@ -43,7 +43,6 @@ import psutil
 import torch
 
 import reproductions
-from reproductions import training
 from reproductions.contest import Contest
 from reproductions.measures.timelapse import read_timelapse
 from reproductions.parts.motion import EndlessNoise, periods
@@ -57,14 +56,7 @@ videos, frames, late_videos, hour, count = {
 seeds = [seed + i for i in range(count)]
 report = Report("stylegan_v", scale=scale, seed=seed, seeds=seeds, out=out)
 
-if train and scale == "toy":
-    training.train("stylegan_v", preset="toy", progress=False)  # replaces the kept weights
-if train and scale != "toy":
-    with tempfile.TemporaryDirectory() as folder:
-        training.train("stylegan_v", preset=scale, out=Path(folder, "g.safetensors"), progress=False)
-        model = reproductions.method("stylegan_v").load(Path(folder, "g.safetensors"))
-else:
-    model = reproductions.load("stylegan_v")
+model = reproductions.load_or_train("stylegan_v", scale, fresh=train)
 lstm, plain = (reproductions.load("stylegan_v", name) for name in ("lstm", "plain-time"))
 fdm = reproductions.load("fdm", "timelapse")
 total, judge = (sum(p.numel() for p in part.parameters()) for part in (model, model.discriminator))

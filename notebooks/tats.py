@@ -33,15 +33,12 @@ out = ""  # where results go; empty: build/runs
 
 # %%
 import json
-import tempfile
 import time
-from pathlib import Path
 
 import numpy as np
 import torch
 
 import reproductions
-from reproductions import training
 from reproductions.contest import BASELINES, Contest
 from reproductions.measures.shapes_reader import read_shapes
 from reproductions.methods.tats import SCHEDULES, interpolation_mask
@@ -56,16 +53,11 @@ videos, frames, many, count, euler = {
 seeds = [seed + i for i in range(count)]
 report = Report("tats", scale=scale, seed=seed, seeds=seeds, out=out)
 
-if train and scale == "toy":
-    for variant in (None, "zero-padding", "leaky-mask"):
-        training.train("tats", preset="toy", variant=variant, progress=False)  # replaces the kept weights
-if train and scale != "toy":
-    with tempfile.TemporaryDirectory() as folder:
-        training.train("tats", preset=scale, out=Path(folder, "tats.safetensors"), progress=False)
-        model = reproductions.method("tats").load(Path(folder, "tats.safetensors"))
-else:
-    model = reproductions.load("tats")
-zeros, leaky = (reproductions.load("tats", variant) for variant in ("zero-padding", "leaky-mask"))
+model = reproductions.load_or_train("tats", scale, fresh=train)
+zeros, leaky = (
+    reproductions.load_or_train("tats", "toy", fresh=train and scale == "toy", variant=variant)
+    for variant in ("zero-padding", "leaky-mask")
+)
 
 config, n = model.config, model.tokens
 WINDOW = config.window * model.per_slice  # frames

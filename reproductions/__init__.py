@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import difflib
 import importlib
+import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,7 +14,7 @@ from kiloframe.errors import UserError
 if TYPE_CHECKING:
     from reproductions.contract import Reproduction
 
-__all__ = ["load", "method", "names", "weights_path"]
+__all__ = ["load", "load_or_train", "method", "names", "weights_path"]
 
 _HERE = Path(__file__).resolve().parent
 
@@ -53,3 +55,34 @@ def load(slug: str, variant: str | None = None) -> Reproduction:
     Raises UserError for an unknown slug, and for weights that are missing, damaged or of another method.
     """
     return method(slug).load(weights_path(slug, variant))
+
+
+def load_or_train(slug: str, scale: str, *, fresh: bool = False, variant: str | None = None) -> Reproduction:
+    """The model of a notebook: the kept toy weights, or fresh ones by the preset of its scale; on the GPU at scale gpu.
+
+    What is trained at toy scale replaces the kept weights; at other scales it is gone with the model.
+    Raises UserError as `load` and `training.train` do.
+    """
+    if not fresh:
+        model = load(slug, variant)
+    elif scale == "toy":
+        _trainer()(slug, variant=variant, progress=False)
+        model = load(slug, variant)
+    else:
+        with tempfile.TemporaryDirectory() as folder:
+            weights = Path(folder, "weights.safetensors")
+            _trainer()(slug, preset=scale, variant=variant, out=weights, progress=False)
+            model = method(slug).load(weights)
+    return model.cuda() if scale == "gpu" and _has_gpu() else model
+
+
+def _trainer() -> Callable[..., object]:
+    from reproductions.training import train
+
+    return train
+
+
+def _has_gpu() -> bool:
+    import torch
+
+    return torch.cuda.is_available()

@@ -25,18 +25,74 @@ from reproductions.measures import baselines, world_network
 from reproductions.measures.distances import kernel
 from reproductions.measures.estimate import Estimate
 from reproductions.measures.exact import Quantity, exact, quantities
-from reproductions.measures.statistics import interval
+from reproductions.measures.networks.base import FeatureNetwork
+from reproductions.measures.statistics import interval, mean
 from reproductions.report import Report
 from reproductions.worlds.base import EVALUATION_SEEDS, World
 
-__all__ = ["BASELINES", "Contest"]
+__all__ = ["BASELINES", "CLIP", "ClipDistance", "Contest", "clip_features", "film_seeds", "reference_clips", "trivial"]
 
 BASELINES = ("freeze", "repeat", "shuffle", "noise")
 DISTANCE = "Kernel distance over standardised world-network features"
+CLIP = 16
+"""Frames of a clip that the world network sees."""
 _APART = 1000  # evaluation seeds between two sampling seeds
 _REFERENCE = 256  # real clips that a distance is taken from
 
 Videos = Mapping[int, NDArray[np.float32]]
+
+
+def film_seeds(seed: int, videos: int) -> NDArray[np.int64]:
+    """The world's seeds of the real films of a sampling seed, (videos,); no method was trained on them."""
+    return EVALUATION_SEEDS + _APART * seed + np.arange(videos)
+
+
+def trivial(name: str, real: NDArray[np.float32], context: int, seed: int) -> NDArray[np.float32]:
+    """What a trivial competitor makes of real videos (videos, frames, 3, h, w), the first `context` frames of them."""
+    made: NDArray[np.float32] = {
+        "freeze": lambda: baselines.freeze(real[:, :context], real.shape[1]),
+        "repeat": lambda: baselines.repeat(real[:, :context], real.shape[1]),
+        "shuffle": lambda: baselines.shuffle(real, seed),
+        "noise": lambda: baselines.noise(real[:, :context], real.shape[1], seed),
+    }[name]()
+    return made
+
+
+def reference_clips(world: World[Any], count: int, until: int) -> NDArray[np.float32]:
+    """Real clips that distances are taken from, (count, 16, 3, h, w), begun before frame `until`; none is in a film."""
+    starts = np.random.default_rng(0).integers(until, size=count)
+    return world.batch(2 * EVALUATION_SEEDS + np.arange(count), starts, CLIP).video
+
+
+def clip_features(network: FeatureNetwork, videos: NDArray[np.float32]) -> NDArray[np.float64]:
+    """World-network features of the 16-frame clips of videos (..., frames, 3, h, w), end to end: (..., clips, 64)."""
+    clips = videos.shape[-4] // CLIP
+    found: NDArray[np.float64] = network.features(
+        videos[..., : clips * CLIP, :, :, :].reshape(-1, CLIP, *videos.shape[-3:])
+    )
+    return found.reshape(*videos.shape[:-4], clips, -1)
+
+
+class ClipDistance:
+    """Kernel distance of clips from real ones, whose features (n, 64) are the reference. Every feature is taken less
+    its mean and over its deviation there: raw ones are so unequal that the distance of tens of clips is mostly noise.
+    """
+
+    def __init__(self, reference: NDArray[np.float64]) -> None:
+        spread = reference.std(0)
+        self._mean, self._spread = reference.mean(0), np.where(spread > 0, spread, 1)
+        self._reference = self.standard(reference)
+
+    def standard(self, features: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Features (..., 64), standardised."""
+        found: NDArray[np.float64] = (features - self._mean) / self._spread
+        return found
+
+    def __call__(self, features: NDArray[np.float64], resamples: int = 200) -> Estimate:
+        """Of standardised features (videos, clips, 64): unbiased, so that it may be below 0, with a bootstrap interval
+        over the videos.
+        """
+        return kernel(self._reference, features, f"standardised {world_network.NETWORK.name}", resamples=resamples)
 
 
 class Contest:
@@ -72,7 +128,7 @@ class Contest:
 
     def film_seeds(self, seed: int) -> NDArray[np.int64]:
         """The world's seeds of the real films of a sampling seed, (videos,); none was trained on."""
-        return EVALUATION_SEEDS + _APART * seed + np.arange(self.videos)
+        return film_seeds(seed, self.videos)
 
     def films(self, name: str = "real") -> Videos:
         """The videos of a contender per sampling seed. Raises UserError for a name that was not added."""
@@ -101,13 +157,8 @@ class Contest:
         self._exact = {key: value for key, value in self._exact.items() if key[0] != name}
 
     def _baselines(self) -> dict[str, Videos]:
-        real, n = self._films["real"], self.context
-        return {
-            "freeze": {s: baselines.freeze(v[:, :n], self.frames) for s, v in real.items()},
-            "repeat": {s: baselines.repeat(v[:, :n], self.frames) for s, v in real.items()},
-            "shuffle": {s: baselines.shuffle(v, seed=s) for s, v in real.items()},
-            "noise": {s: baselines.noise(v[:, :n], self.frames, seed=s) for s, v in real.items()},
-        }
+        real = self._films["real"]
+        return {name: {s: trivial(name, v, self.context, s) for s, v in real.items()} for name in BASELINES}
 
     # --- exact measures -------------------------------------------------------------------------------------------
 
@@ -126,7 +177,7 @@ class Contest:
 
         NaN where it said nothing in any frame of a seed.
         """
-        return [_mean(self.course(name, id, s)[:, frames]) for s in self.seeds]
+        return [mean(self.course(name, id, s)[:, frames]) for s in self.seeds]
 
     def table(self, ids: Sequence[str] | None = None, *, caption: str, names: Sequence[str] | None = None) -> None:
         """Record and show exact measures, one row per contender: means over the seeds. ids: default all that speak."""
@@ -159,7 +210,7 @@ class Contest:
     def _line(self, name: str, id: str, block: int) -> tuple[NDArray[np.float64], ...]:
         whole = self.frames // block * block
         blocks = [self.course(name, id, s)[:, :whole].reshape(self.videos, -1, block) for s in self.seeds]
-        per_seed = np.array([[_mean(one[:, n]) for n in range(whole // block)] for one in blocks])
+        per_seed = np.array([[mean(one[:, n]) for n in range(whole // block)] for one in blocks])
         speaks = np.isfinite(per_seed).all(0)
         return self._band((np.arange(whole // block) * block + (block - 1) / 2)[speaks], per_seed[:, speaks])
 
@@ -172,57 +223,42 @@ class Contest:
     # --- distances of clips ---------------------------------------------------------------------------------------
 
     @cached_property
-    def _network(self) -> Any:
+    def _network(self) -> FeatureNetwork:
         return world_network.load()
 
     @cached_property
-    def _reference(self) -> NDArray[np.float64]:
-        seeds = EVALUATION_SEEDS * 2 + np.arange(_REFERENCE)  # none of the films'
-        starts = np.random.default_rng(0).integers(self.frames, size=_REFERENCE)
-        found: NDArray[np.float64] = self._network.features(self.world.batch(seeds, starts, 16).video)
-        return found
+    def _distance(self) -> ClipDistance:
+        return ClipDistance(self._network.features(reference_clips(self.world, _REFERENCE, self.frames)))
 
     def features(self, name: str) -> NDArray[np.float64]:
-        """World-network features of a contender's clips of 16 frames, end to end: (seeds, videos, clips, 64), each
-        feature less its mean and over its deviation in the real clips of the reference.
-        """
+        """Standardised world-network features of a contender's clips of 16 frames: (seeds, videos, clips, 64)."""
         if name not in self._features:
-            clips = self.frames // 16
-            if not clips:
-                raise UserError(f"a distance of clips needs videos of at least 16 frames, not {self.frames}")
-            stacked = np.stack([self.films(name)[s][:, : clips * 16] for s in self.seeds])
-            found = self._standard(self._network.features(stacked.reshape(-1, 16, *stacked.shape[3:])))
-            self._features[name] = found.reshape(len(self.seeds), self.videos, clips, -1)
+            if self.frames < CLIP:
+                raise UserError(f"a distance of clips needs videos of at least {CLIP} frames, not {self.frames}")
+            stacked = np.stack([self.films(name)[s] for s in self.seeds])
+            self._features[name] = self._distance.standard(clip_features(self._network, stacked))
         return self._features[name]
-
-    def _standard(self, features: NDArray[np.float64]) -> NDArray[np.float64]:
-        found: NDArray[np.float64] = (features - self._reference.mean(0)) / self._reference.std(0)
-        return found
 
     def distance(self, name: str, clips: slice = slice(None)) -> Estimate:
         """Of a contender's 16-frame clips, those of the given numbers along the video, from other real clips of the
         world: unbiased, so that it may be below 0, with a bootstrap interval over all videos of all seeds.
         """
         mine = self.features(name)[:, :, clips]
-        return self._distance(mine.reshape(-1, *mine.shape[2:]), 200)
+        return self._distance(mine.reshape(-1, *mine.shape[2:]))
 
     def distance_values(self, name: str, clips: slice = slice(None)) -> list[float]:
         """The same, one value per seed. Few videos per seed scatter widely: what is in them weighs more than how."""
         return [self._distance(one, 0).value for one in self.features(name)[:, :, clips]]
 
-    def _distance(self, features: NDArray[np.float64], resamples: int) -> Estimate:
-        reference = self._standard(self._reference)
-        return kernel(reference, features, f"standardised {world_network.NETWORK.name}", resamples=resamples)
-
     @property
     def _late(self) -> slice:
-        return slice(self.frames // 32, None)
+        return slice(self.frames // (2 * CLIP), None)
 
     def distances(self, *, caption: str, names: Sequence[str] | None = None) -> None:
         """Record and show how far each contender's clips are from real ones, in either half of the video."""
         rows = []
         for n in names or self.names:
-            early, late = self.distance(n, slice(max(1, self.frames // 32))), self.distance(n, self._late)
+            early, late = self.distance(n, slice(max(1, self.frames // (2 * CLIP)))), self.distance(n, self._late)
             self.report.estimate(f"clip-distance-early:{n}", n, early, name=f"{DISTANCE}, first half")
             self.report.estimate(f"clip-distance:{n}", n, late, name=f"{DISTANCE}, second half")
             rows.append([n, *(f"{e.value:.3g} ({e.low:.3g} to {e.high:.3g})" for e in (early, late))])
@@ -235,9 +271,9 @@ class Contest:
         """Record and show the distance of clips along the video, with intervals. Returns per name (x, y, low, high)."""
         lines = {}
         for n in names or self.names:
-            found = [self.distance(n, slice(c, c + 1)) for c in range(self.frames // 16)]
+            found = [self.distance(n, slice(c, c + 1)) for c in range(self.frames // CLIP)]
             ends = [[e.value, e.low, e.high] for e in found]
-            lines[n] = (np.arange(len(found)) * 16 + 7.5, *np.array(ends, np.float64).T)
+            lines[n] = (np.arange(len(found)) * CLIP + (CLIP - 1) / 2, *np.array(ends, np.float64).T)
         text = (caption or "Lower is better.") + " Bands: 95 % bootstrap intervals over the videos."
         self.report.curve("clip-distance-drift", title, "frame", DISTANCE, lines, caption=text, alt=alt)
         return lines
@@ -263,10 +299,6 @@ class Contest:
             if quantity.id == id:
                 return quantity
         raise UserError(f"{self.world.name} has no measure {id!r}; it has: {', '.join(q.id for q in self.quantities)}")
-
-
-def _mean(values: NDArray[np.float64]) -> float:
-    return float(np.nanmean(values)) if np.isfinite(values).any() else float("nan")
 
 
 def _cell(values: Sequence[float]) -> str:

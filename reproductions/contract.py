@@ -19,7 +19,7 @@ from kiloframe.errors import UserError
 from kiloframe.files import replacing
 from kiloframe.stopping import Stop
 
-__all__ = ["Batch", "Condition", "Reproduction", "Stage", "generate_to_file"]
+__all__ = ["Batch", "Condition", "Presets", "Reproduction", "Stage", "generate_to_file"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -84,6 +84,23 @@ class Stage:
     constant: bool = False
 
 
+class Presets:
+    """Base of every method's Config, a frozen dataclass that has at least steps, batch, learning_rate and ema.
+
+    A Config also has the presets smoke (a few steps, for tests), gpu and paper (the published sizes).
+    """
+
+    @classmethod
+    def toy(cls) -> Self:
+        """The defaults of the fields: at most 20 minutes on 2 CPU cores, once."""
+        return cls()
+
+    @classmethod
+    def variants(cls) -> dict[str, dict[str, Any]]:
+        """The ablations by name, each as the fields that it changes."""
+        return {}
+
+
 class Reproduction(nn.Module):
     """Base of every method: builds from a config, trains by stages, streams frames, saves and loads itself.
 
@@ -105,6 +122,10 @@ class Reproduction(nn.Module):
         """The training stages, in order; those given as a pair (generator, discriminator) alternate, step by step."""
         raise TypeError(f"{type(self).__name__} must say how it is trained")
 
+    def stage_groups(self) -> list[tuple[Stage, ...]]:
+        """The same, each as the stages that alternate: mostly one alone."""
+        return [(stage,) if isinstance(stage, Stage) else stage for stage in self.stages()]
+
     @classmethod
     def count(cls, config: Any) -> int:
         """How many parameters the model of a config has; built on the meta device, so that any size costs nothing."""
@@ -114,7 +135,7 @@ class Reproduction(nn.Module):
     @classmethod
     def changes(cls, variant: str) -> dict[str, Any]:
         """The fields of the config that a variant changes. Raises UserError for one that the method does not have."""
-        variants: dict[str, dict[str, Any]] = getattr(cls.Config, "variants", dict)()
+        variants: dict[str, dict[str, Any]] = cls.Config.variants()
         if variant not in variants:
             raise UserError(f"{cls.slug} has no variant {variant!r}; there are: {', '.join(variants) or 'none'}")
         return variants[variant]
@@ -125,6 +146,32 @@ class Reproduction(nn.Module):
             if field.name not in self.uses and condition is not None and getattr(condition, field.name) is not None:
                 allowed = ", ".join(self.uses) or "no condition"
                 raise UserError(f"{self.slug} cannot use {field.name}; it takes: {allowed}")
+
+    def asked(
+        self, frames: int, condition: Condition | None, batch: int, *, least: int = 1
+    ) -> tuple[Tensor | None, int]:
+        """The context that a stream begins with, if any, and how many videos it makes: the context's, else `batch`.
+
+        least: frames that a context must have. Raises UserError for a length or batch below 1, a field of the condition
+        that the method does not use, and a context that is not (b, t, 3, side, side) with least <= t <= frames or has
+        values outside [0, 1].
+        """
+        if frames < 1:
+            raise UserError(f"a video has at least 1 frame, not {frames}")
+        if batch < 1:
+            raise UserError(f"a batch has at least 1 video, not {batch}")
+        self.refuse_unused(condition)
+        context = None if condition is None else condition.context
+        if context is None:
+            return None, batch
+        side, shape = self.config.side, tuple(context.shape)
+        if len(shape) != 5 or shape[2:] != (3, side, side) or shape[0] < 1 or not least <= shape[1] <= frames:
+            raise UserError(
+                f"the context must have the shape (b, t, 3, {side}, {side}) with {least} <= t <= {frames}, not {shape}"
+            )
+        if not bool(((context >= 0) & (context <= 1)).all()):  # also false for NaN
+            raise UserError("the context's values must lie in [0, 1]")
+        return context, len(context)
 
     def clips(self, rng: np.random.Generator, batch: int) -> Tensor | Batch:
         """A training batch, drawn with `rng` alone: clips (b, t, c, h, w) in [0, 1], or with captions or poses."""

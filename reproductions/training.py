@@ -178,7 +178,7 @@ def _new(
 
 def stage_steps(model: Reproduction, total: int) -> list[int]:
     """How many of `total` training steps each stage gets: its share, but at least one."""
-    shares = [_pair(stage)[0].share for stage in model.stages()]
+    shares = [group[0].share for group in model.stage_groups()]
     return [max(1, round(total * share / sum(shares))) for share in shares]
 
 
@@ -194,12 +194,12 @@ def step_seconds(
 
     model, config = _new(slug, preset, variant, changes or {}, 0)
     seconds, quiet = [], tqdm(disable=True)
-    for number, stage in enumerate(model.stages()):
+    for number, group in enumerate(model.stage_groups()):
         run = _Run(model, model.clips, Path(), 0, 0, "cpu", "")
-        run.live = _optimizers(_pair(stage))
+        run.live = _optimizers(group)
         for until in (warm_up, warm_up + steps):
             began = time.monotonic()
-            _one_stage(run, config, _pair(stage), number, until, quiet)
+            _one_stage(run, config, group, number, until, quiet)
         seconds.append((time.monotonic() - began) / steps)
     return seconds
 
@@ -323,8 +323,7 @@ def _all_stages(run: _Run, config: Any, progress: bool) -> None:
     from tqdm import tqdm
 
     planned = stage_steps(run.model, run.total)
-    for number, (stage, steps) in enumerate(zip(run.model.stages(), planned, strict=True)):
-        parts = _pair(stage)
+    for number, (parts, steps) in enumerate(zip(run.model.stage_groups(), planned, strict=True)):
         if number < run.stage:
             continue
         run.live = _optimizers(parts)
@@ -383,10 +382,6 @@ def _optimizers(parts: tuple[Stage, ...]) -> list[torch.optim.Optimizer]:
     return [
         torch.optim.AdamW(_parameters(part.modules), betas=part.betas, weight_decay=part.weight_decay) for part in parts
     ]
-
-
-def _pair(stage: Stage | tuple[Stage, ...]) -> tuple[Stage, ...]:
-    return (stage,) if isinstance(stage, Stage) else stage
 
 
 def _parameters(modules: Iterable[nn.Module]) -> list[nn.Parameter]:

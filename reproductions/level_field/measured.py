@@ -19,21 +19,20 @@ from torch import Tensor
 from kiloframe.files import replacing
 from kiloframe.stopping import Stop
 from reproductions import worlds
+from reproductions.contest import clip_features, film_seeds, reference_clips, trivial
 from reproductions.contract import Condition, Reproduction
 from reproductions.level_field.plan import Contender, Settings, code_hash, key_of
 from reproductions.level_field.trained import inputs as trained_inputs
 from reproductions.level_field.trained import load
-from reproductions.measures import baselines, world_network
+from reproductions.measures import world_network
 from reproductions.measures.exact import exact
 from reproductions.measures.networks.base import FeatureNetwork
-from reproductions.worlds.base import EVALUATION_SEEDS, World
+from reproductions.worlds.base import World
 
 __all__ = [
-    "CLIP",
     "STRIP",
     "condition_of",
     "field_world",
-    "film_seeds",
     "inputs",
     "measure",
     "network",
@@ -41,21 +40,14 @@ __all__ = [
     "stream",
 ]
 
-CLIP = 16
-"""Frames of a clip that the world network sees."""
 STRIP = 16
 """Frames kept to look at, evenly spaced over the first video."""
-_APART = 1000  # evaluation seeds between two sampling seeds, as in reproductions/contest.py
+_CODE = ["level_field/measured.py", "contest.py"]
 
 
 def field_world(name: str, side: int = 16) -> World[Any]:
     """The world that is measured against."""
     return worlds.world(name, side, **({"depth": False} if name == "rooms" else {}))
-
-
-def film_seeds(seed: int, videos: int) -> NDArray[np.int64]:
-    """The world's seeds of the real films of a sampling seed, (videos,); no method was trained on them."""
-    return EVALUATION_SEEDS + _APART * seed + np.arange(videos)
 
 
 def condition_of(kind: type[Reproduction], clip: Any, world: str, context: int) -> Condition | None:
@@ -95,7 +87,7 @@ def inputs(contender: Contender, frames: int, seed: int, training_seed: int, set
         "context": settings.context,
         "network": network().sha256,
         "trained": key_of(trained_inputs(entrant, training_seed, settings)) if entrant else None,
-        "code": code_hash(["level_field/measured.py", f"measures/{contender.world}.py"], ["measures", "worlds"]),
+        "code": code_hash([*_CODE, f"measures/{contender.world}.py"], ["measures", "worlds"]),
     }
 
 
@@ -117,7 +109,7 @@ def measure(
     world = field_world(contender.world)
     clip = world.batch(film_seeds(seed, settings.videos), np.zeros(settings.videos, int), frames)
     if contender.entrant is None:
-        video = _trivial(contender.name, clip.video, settings.context, seed, world)
+        video = clip.video if contender.name == "real" else trivial(contender.name, clip.video, settings.context, seed)
     else:
         model = load(folder, contender.entrant, training_seed, settings.preset)
         chunks = []
@@ -128,7 +120,7 @@ def measure(
         video = np.concatenate(chunks, 1)
     found = exact(world, video, clip.truth if contender.world == "rooms" else None)
     kept: dict[str, NDArray[Any]] = {f"exact/{id}": values.astype(np.float32) for id, values in found.items()}
-    kept["features"] = features(video)
+    kept["features"] = clip_features(network(), video).astype(np.float32)
     kept["strip"] = np.round(video[0, np.linspace(0, frames - 1, STRIP).round().astype(int)] * 255).astype(np.uint8)
     with replacing(arrays) as path:
         np.savez_compressed(path, allow_pickle=False, **kept)
@@ -140,28 +132,9 @@ def measure(
     }  # fmt: skip
 
 
-def _trivial(name: str, real: NDArray[np.float32], context: int, seed: int, world: World[Any]) -> NDArray[np.float32]:
-    frames = real.shape[1]
-    return {
-        "real": lambda: real,
-        "freeze": lambda: baselines.freeze(real[:, :context], frames),
-        "repeat": lambda: baselines.repeat(real[:, :context], frames),
-        "shuffle": lambda: baselines.shuffle(real, seed),
-        "noise": lambda: baselines.noise(real[:, :context], frames, seed),
-    }[name]()
-
-
-def features(video: NDArray[np.float32]) -> NDArray[np.float32]:
-    """The world network's features of a video's 16-frame clips, end to end: (videos, clips, 64)."""
-    clips = video.shape[1] // CLIP
-    cut = video[:, : clips * CLIP].reshape(-1, CLIP, *video.shape[2:])
-    found = network().features(cut).astype(np.float32)
-    return found.reshape(len(video), clips, -1)
-
-
 def reference_inputs(world: str, settings: Settings) -> dict[str, Any]:
     """All that decides what distances are taken from."""
-    code = code_hash(["level_field/measured.py"], [f"worlds/{world}.py"])
+    code = code_hash(_CODE, [f"worlds/{world}.py"])
     return {
         "world": world,
         "clips": settings.reference,
@@ -173,9 +146,7 @@ def reference_inputs(world: str, settings: Settings) -> dict[str, Any]:
 
 def reference(world: str, settings: Settings, _folder: Path, arrays: Path) -> dict[str, Any]:
     """Features of real clips of a world, of other seeds than any film's, that distances are taken from."""
-    seeds = 2 * EVALUATION_SEEDS + np.arange(settings.reference)
-    starts = np.random.default_rng(0).integers(max(settings.lengths), size=settings.reference)
-    found = network().features(field_world(world).batch(seeds, starts, CLIP).video)
+    found = network().features(reference_clips(field_world(world), settings.reference, max(settings.lengths)))
     with replacing(arrays) as path:
         np.savez_compressed(path, features=found.astype(np.float32))
     return {"world": world, "clips": settings.reference}

@@ -12,12 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kiloframe.errors import UserError
+from reproductions.contest import CLIP, ClipDistance
 from reproductions.level_field.field import SETTINGS, default_folder, is_done, tasks
-from reproductions.level_field.measured import CLIP
 from reproductions.level_field.plan import Contender, contenders, entrants, key_of, settings_of, trivial
-from reproductions.measures import world_network
-from reproductions.measures.distances import kernel
 from reproductions.measures.estimate import Estimate
+from reproductions.measures.statistics import mean
 
 __all__ = ["AGAIN", "Records"]
 
@@ -71,13 +70,13 @@ class Records:
     def values(self, contender: Contender, frames: int, id: str, span: slice | None = None) -> list[float]:
         """One mean per seed over videos and frames; span: default all frames behind the first `context`."""
         span = slice(self.settings.context, None) if span is None else span
-        return [_mean(one[..., span]) for one in self.course(contender, frames, id)]
+        return [mean(one[..., span]) for one in self.course(contender, frames, id)]
 
     def slopes(self, contender: Contender, frames: int, id: str) -> list[float]:
         """Per seed the slope of the line of least squares through an exact measure, per 100 frames."""
         found = []
         for one in self.course(contender, frames, id)[..., self.settings.context :]:
-            blocks = [_mean(one[..., at : at + CLIP]) for at in range(0, one.shape[-1] - CLIP + 1, CLIP)]
+            blocks = [mean(one[..., at : at + CLIP]) for at in range(0, one.shape[-1] - CLIP + 1, CLIP)]
             found.append(_slope(np.array(blocks), CLIP))
         return found
 
@@ -86,17 +85,18 @@ class Records:
         videos, clips, 64).
         """
         rows = [[self._load(contender.id, frames, s, r)["features"] for r in self._rs(contender)] for s in self.settings.seeds]  # noqa: E501  # fmt: skip
-        return self._standard(contender.world, np.array(rows, np.float64))
+        return self._distance(contender.world).standard(np.array(rows, np.float64))
 
     def distance(self, contender: Contender, frames: int, clips: slice) -> Estimate:
         """Kernel distance of those clips from real ones, with a bootstrap interval over all videos."""
         mine = self.features(contender, frames)[..., clips, :]
-        return self._kernel(contender.world, mine.reshape(-1, *mine.shape[-2:]), 200)
+        return self._distance(contender.world)(mine.reshape(-1, *mine.shape[-2:]))
 
     def distances(self, contender: Contender, frames: int, clips: slice) -> list[float]:
         """The same, one value per seed."""
         mine = self.features(contender, frames)[..., clips, :]
-        return [self._kernel(contender.world, one.reshape(-1, *one.shape[-2:]), 0).value for one in mine]
+        distance = self._distance(contender.world)
+        return [distance(one.reshape(-1, *one.shape[-2:]), 0).value for one in mine]
 
     def end(self, frames: int) -> slice:
         """The clips of the last eighth of a video, at least one."""
@@ -166,22 +166,8 @@ class Records:
         return dict(np.load(self.folder / "measure" / f"{id}-{frames}-s{seed}-r{training}.npz"))
 
     @cache  # noqa: B019 (one object per notebook)
-    def _reference(self, world: str) -> NDArray[np.float64]:
-        return np.load(self.folder / "reference" / f"{world}.npz")["features"].astype(np.float64)
-
-    def _standard(self, world: str, features: NDArray[np.float64]) -> NDArray[np.float64]:
-        real = self._reference(world)
-        spread = np.where(real.std(0) > 0, real.std(0), 1)
-        found: NDArray[np.float64] = (features - real.mean(0)) / spread
-        return found
-
-    def _kernel(self, world: str, features: NDArray[np.float64], resamples: int) -> Estimate:
-        reference = self._standard(world, self._reference(world))
-        return kernel(reference, features, f"standardised {world_network.NETWORK.name}", resamples=resamples)
-
-
-def _mean(values: NDArray[np.float64]) -> float:
-    return float(np.nanmean(values)) if np.isfinite(values).any() else float("nan")
+    def _distance(self, world: str) -> ClipDistance:
+        return ClipDistance(np.load(self.folder / "reference" / f"{world}.npz")["features"].astype(np.float64))
 
 
 def _slope(values: NDArray[np.float64], step: int) -> float:

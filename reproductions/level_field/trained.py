@@ -13,7 +13,7 @@ import torch
 import reproductions
 from kiloframe.files import write_atomically
 from reproductions import training
-from reproductions.contract import Batch, Reproduction, Stage
+from reproductions.contract import Batch, Reproduction
 from reproductions.level_field.flops import Counting
 from reproductions.level_field.plan import Entrant, Settings, code_hash, key_of
 
@@ -60,7 +60,7 @@ def train(entrant: Entrant, training_seed: int, settings: Settings, folder: Path
     if fresh:  # a step is timed once, so that a training taken up again has as many steps as it began with
         seconds = training.step_seconds(entrant.slug, warm_up=1, steps=settings.timed, **what)
         model = reproductions.method(entrant.slug)(entrant.config(settings.preset))
-        shares = [(stage if isinstance(stage, Stage) else stage[0]).share for stage in model.stages()]
+        shares = [group[0].share for group in model.stage_groups()]
         plan = {"key": key, "step_seconds": seconds, "steps": steps_that_fit(settings.budget, seconds, shares)}
         write_atomically(planned, json.dumps(plan) + "\n")
     report = training.train(
@@ -93,8 +93,7 @@ def load(folder: Path, entrant: Entrant, training_seed: int, preset: str) -> Rep
 def flops_of_training(model: Reproduction) -> list[float]:
     """Floating point operations of one training step of each stage: the losses and the way back, counted by torch."""
     counted = []
-    for stage in model.stages():
-        parts = (stage,) if isinstance(stage, Stage) else stage
+    for parts in model.stage_groups():
         clip: Any = Batch.of(model.clips(np.random.default_rng(0), parts[0].batch or model.config.batch))
         clip = clip if clip.captions is not None or clip.poses is not None else clip.video
         with Counting() as counter, torch.enable_grad():

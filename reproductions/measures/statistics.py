@@ -8,7 +8,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["frechet_distance", "frechet_of_moments", "interval"]
+__all__ = ["frechet_distance", "frechet_of_moments", "interval", "mean"]
+
+
+def mean(values: Any) -> float:
+    """The mean of the values that are numbers; NaN where none is."""
+    x = np.asarray(values, dtype=np.float64)
+    return float(np.nanmean(x)) if not np.isnan(x).all() else float("nan")
 
 
 def interval(values: Any, confidence: float = 0.95) -> tuple[float, float] | None:

@@ -21,7 +21,7 @@ from torch.nn import functional as F
 
 from kiloframe.files import write_atomically
 from reproductions import worlds
-from reproductions.contract import Reproduction, Stage
+from reproductions.contract import Presets, Reproduction, Stage
 from reproductions.measures.world_network import FEATURES, FRAMES, SIDE, WorldNetwork
 from reproductions.worlds import digits, shapes, stories
 from reproductions.worlds.base import EVALUATION_SEEDS
@@ -94,7 +94,7 @@ TARGETS = (
 
 
 @dataclass(frozen=True)
-class Config:
+class Config(Presets):
     """`batch`: clips per world and step."""
 
     steps: int = 2000
@@ -106,11 +106,6 @@ class Config:
     def smoke(cls) -> Self:
         """A few steps, for tests of training."""
         return cls(steps=4, batch=2)
-
-    @classmethod
-    def toy(cls) -> Self:
-        """Minutes on 2 CPU cores; what the kept weights were trained with."""
-        return cls()
 
 
 class WorldTraining(Reproduction):

@@ -34,7 +34,7 @@ from torch import Tensor
 
 from kiloframe.errors import UserError
 from reproductions import worlds
-from reproductions.contract import Condition, Reproduction, Stage
+from reproductions.contract import Condition, Presets, Reproduction, Stage
 from reproductions.parts import schedules
 from reproductions.parts.diffusion import draw_times, loss_weight, noisy, sample
 from reproductions.parts.unet import SpaceTimeUNet
@@ -46,7 +46,7 @@ __all__ = ["FDM", "METHOD", "draw_group", "draw_indices"]
 
 
 @dataclass(frozen=True)
-class Config:
+class Config(Presets):
     """Sizes and training of a preset. `window` is the paper's K, `horizon` its N, `new` its g (frames per call)."""
 
     world: str = "digits"
@@ -70,11 +70,6 @@ class Config:
         return cls(
             channels=(8, 16, 16), heads=2, window=4, new=2, horizon=16, prefix=4, sampling_steps=2, steps=6, batch=2
         )
-
-    @classmethod
-    def toy(cls) -> Self:
-        """At most 20 minutes on 2 CPU cores, once."""
-        return cls()
 
     @classmethod
     def gpu(cls) -> Self:
@@ -227,12 +222,9 @@ class FDM(Reproduction):
         """
         config = self.config
         steps = config.sampling_steps if steps is None else steps
-        if steps < 1 or batch < 1:
-            raise UserError(f"steps and batch must be at least 1, not {steps} and {batch}")
-        self.refuse_unused(condition)
-        context = self._context(condition, frames)
-        if context is not None:
-            batch = len(context)
+        if steps < 1:
+            raise UserError(f"a call takes at least 1 step, not {steps}")
+        context, batch = self.asked(frames, condition, batch)
         given = 0 if context is None else context.shape[1]
         planned = frames
         if schedule == "autoregressive":  # every call makes all its frames, so that a longer video starts with this one
@@ -293,22 +285,6 @@ class FDM(Reproduction):
         index = torch.tensor(order, device=device).expand(batch, -1)
         x = sample(lambda x_t, t: self.denoise(x_t, x_obs, obs, index, t).clamp(-1, 1), eps, steps)
         return {i: x[:, n] for n, i in enumerate(order) if i not in observed}
-
-    def _context(self, condition: Condition | None, frames: int) -> Tensor | None:
-        if frames < 1:
-            raise UserError(f"a video has at least 1 frame, not {frames}")
-        if condition is None or condition.context is None:
-            return None
-        context = condition.context
-        side = self.config.side
-        if context.ndim != 5 or context.shape[2:] != (3, side, side) or not 1 <= context.shape[1] <= frames:
-            raise UserError(
-                f"the context must have the shape (b, t, 3, {side}, {side}) with 1 <= t <= {frames}, "
-                f"not {tuple(context.shape)}"
-            )
-        if not bool(((context >= 0) & (context <= 1)).all()):  # also false for NaN
-            raise UserError("the context's values must lie in [0, 1]")
-        return context
 
 
 METHOD = FDM

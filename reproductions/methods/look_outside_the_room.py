@@ -36,7 +36,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from kiloframe.errors import UserError
-from reproductions.contract import Batch, Condition, Reproduction, Stage
+from reproductions.contract import Batch, Condition, Presets, Reproduction, Stage
 from reproductions.parts.autoencoder import FrameAutoencoder
 from reproductions.parts.cameras import camera_vector, check_poses
 from reproductions.parts.transformer import draw_token
@@ -51,7 +51,7 @@ _TOP_P = 0.9  # of the probability of a token, this share is drawn from
 
 
 @dataclass(frozen=True)
-class Config:
+class Config(Presets):
     """Sizes and training of a preset.
 
     grid: tokens per side of a view; camera: "plane" (3 numbers) or "full" (30); hidden: of the bias network;
@@ -84,11 +84,6 @@ class Config:
     def smoke(cls) -> Self:
         """A few steps, for tests of training."""
         return cls(channels=(4, 8, 8, 8), codes=16, width=16, layers=2, heads=2, hidden=4, steps=6, batch=2)
-
-    @classmethod
-    def toy(cls) -> Self:
-        """At most 20 minutes on 2 CPU cores, once."""
-        return cls()
 
     @classmethod
     def gpu(cls) -> Self:
@@ -244,17 +239,10 @@ class LookOutside(Reproduction):
         Raises UserError for a bad length, batch, number of views or temperature, context of the wrong shape or with
         values outside [0, 1], poses of the wrong shape or that are none, and for other conditions.
         """
-        if frames < 1:
-            raise UserError(f"a video has at least 1 frame, not {frames}")
-        if batch < 1 or views not in (1, 2) or not 0 <= temperature < math.inf:
-            wrong = f"not {batch}, {views} and {temperature}"
-            raise UserError(f"batch must be at least 1, views 1 or 2 and the temperature a number from 0, {wrong}")
-        self.refuse_unused(condition)
-        condition = condition or Condition()
-        context, poses = condition.context, condition.poses
-        if context is not None:
-            _check_context(context, frames, self.config.side)
-            batch = len(context)
+        context, batch = self.asked(frames, condition, batch)
+        if views not in (1, 2) or not 0 <= temperature < math.inf:
+            raise UserError(f"views must be 1 or 2 and the temperature a number from 0, not {views} and {temperature}")
+        poses = None if condition is None else condition.poses
         if poses is not None:
             check_poses(poses, frames, upright=self.config.camera == "plane")
             if context is not None and len(poses) != batch:
@@ -293,16 +281,6 @@ class LookOutside(Reproduction):
             if len(ready) == _CHUNK or i == frames - 1:
                 yield torch.stack(ready, 1)
                 ready = []
-
-
-def _check_context(context: Tensor, frames: int, side: int) -> None:
-    if context.ndim != 5 or context.shape[2:] != (3, side, side) or not 1 <= context.shape[1] <= frames:
-        raise UserError(
-            f"the context must have the shape (b, t, 3, {side}, {side}) with 1 <= t <= {frames}, "
-            f"not {tuple(context.shape)}"
-        )
-    if not bool(((context >= 0) & (context <= 1)).all()):  # also false for NaN
-        raise UserError("the context's values must lie in [0, 1]")
 
 
 METHOD = LookOutside

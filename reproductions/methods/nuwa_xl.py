@@ -39,7 +39,7 @@ from torch import Tensor
 
 from kiloframe.errors import UserError
 from kiloframe.words import refuse
-from reproductions.contract import Batch, Condition, Reproduction, Stage
+from reproductions.contract import Batch, Condition, Presets, Reproduction, Stage
 from reproductions.parts.diffusion import ancestral, draw_times, loss_weight, noisy
 from reproductions.parts.mask_unet import MaskUNet
 from reproductions.worlds import captions
@@ -52,7 +52,7 @@ _NONE, _FIRST, _ENDS = range(3)  # which frames of a clip are given
 
 
 @dataclass(frozen=True)
-class Config:
+class Config(Presets):
     """Sizes and training of a preset. `clip` is the paper's L, `depth` its m; `batch` counts videos of a tree's length.
 
     per_video: training clips that each video gives; levels: how often a clip is of each level, the global one first,
@@ -86,11 +86,6 @@ class Config:
             channels=(8, 8, 16), heads=2, attention_level=2, text_channels=8, clip=5, depth=2, levels=(1, 1),
             sampling_steps=(3, 2), per_video=3, steps=6, batch=2,
         )  # fmt: skip
-
-    @classmethod
-    def toy(cls) -> Self:
-        """At most 20 minutes on 2 CPU cores, once."""
-        return cls()
 
     @classmethod
     def gpu(cls) -> Self:
@@ -214,22 +209,18 @@ class NuwaXL(Reproduction):
         """
         config = self.config
         depth = config.depth if depth is None else depth
-        if frames < 1:
-            raise UserError(f"a video has at least 1 frame, not {frames}")
-        if batch < 1 or (steps is not None and steps < 1):
-            raise UserError(f"steps and batch must be at least 1, not {steps} and {batch}")
+        context, batch = self.asked(frames, condition, batch)
+        if steps is not None and steps < 1:
+            raise UserError(f"a call takes at least 1 step, not {steps}")
         if not 1 <= depth <= config.depth:
             raise UserError(f"the depth must be 1 to {config.depth}, the levels of the training, not {depth}")
         if schedule not in SCHEDULES:
             raise refuse(schedule, "schedule", SCHEDULES)
-        self.refuse_unused(condition)
         said = ("",) if condition is None or condition.captions is None else condition.captions
         if not said:
             raise UserError("no caption was given; leave captions away, or give at least one")
         words = torch.from_numpy(captions.encode(said, config.caption_length))
-        context = self._context(condition, frames)
         at_once = config.clip - 1 if schedule == "levels" else 1
-        batch = batch if context is None else len(context)
         each = config.sampling_steps[-depth:] if steps is None else (steps,) * depth
         plan = _Plan(words, frames, seed, batch, depth, each, at_once)
         return self._run(plan, context)
@@ -311,17 +302,6 @@ class NuwaXL(Reproduction):
             return made.clamp(-1, 1)
 
         return ancestral(x_hat, noise.flatten(1, 2).to(x0c.device)).unflatten(0, (b, n))
-
-    def _context(self, condition: Condition | None, frames: int) -> Tensor | None:
-        if condition is None or condition.context is None:
-            return None
-        context, side = condition.context, self.config.side
-        if context.ndim != 5 or context.shape[2:] != (3, side, side) or not 1 <= context.shape[1] <= frames:
-            shape = tuple(context.shape)
-            raise UserError(f"the context must be (b, t, 3, {side}, {side}) with 1 <= t <= {frames}, not {shape}")
-        if not bool(((context >= 0) & (context <= 1)).all()):  # also false for NaN
-            raise UserError("the context's values must lie in [0, 1]")
-        return context
 
 
 @dataclass(frozen=True)

@@ -36,7 +36,7 @@ from torch import Tensor, nn
 from torch.nn.functional import normalize
 
 from kiloframe.errors import UserError
-from reproductions.contract import Batch, Condition, Reproduction, Stage
+from reproductions.contract import Batch, Condition, Presets, Reproduction, Stage
 from reproductions.parts.cvivit import CViViT
 from reproductions.parts.masked_tokens import draw_mask, guided, masked_loss, sample_masked
 from reproductions.parts.text import CaptionEncoder
@@ -52,7 +52,7 @@ Prompts = Callable[[int], Sequence[str]]  # a frame to the captions of a batch
 
 
 @dataclass(frozen=True)
-class Config:
+class Config(Presets):
     """Sizes and training of a preset. `frames` is the paper's t_x + 1, `context` its K, `rounds` its S."""
 
     side: int = 16
@@ -87,11 +87,6 @@ class Config:
             width=16, tokenizer_heads=2, codes=32, channels=16, layers=1, heads=2, rounds=2, tokenizer_steps=3,
             steps=6, batch=2,
         )  # fmt: skip
-
-    @classmethod
-    def toy(cls) -> Self:
-        """At most 20 minutes on 2 CPU cores, once."""
-        return cls()
 
     @classmethod
     def gpu(cls) -> Self:
@@ -279,14 +274,12 @@ class Phenaki(Reproduction):
         wrong shape or with values outside [0, 1], and any other condition.
         """
         config = self.config
-        self.refuse_unused(condition)
-        context = self._context(condition, frames)
-        batch = batch if context is None else len(context)
+        context, batch = self.asked(frames, condition, batch)
         how = how or Sampling(config.rounds, config.context, config.guidance, config.noise)
         if config.per_frame:
             raise UserError("the variant per-frame of phenaki is a tokenizer alone and generates nothing")
-        if how.rounds < 1 or batch < 1:
-            raise UserError(f"rounds and batch must be at least 1, not {how.rounds} and {batch}")
+        if how.rounds < 1:
+            raise UserError(f"a window takes at least 1 round, not {how.rounds}")
         if how.keep % 2 == 0 or not 0 < how.keep < config.frames:
             raise UserError(f"K frames open the next window, an odd number below {config.frames}, not {how.keep}")
         if condition is not None and condition.captions:
@@ -330,21 +323,6 @@ class Phenaki(Reproduction):
         a = a.flatten(1)
         a = sample_masked(predict, a, a == net.mask, how.rounds, generator, mask=net.mask, noise=how.noise)
         return self.tokenizer.paint(a.unflatten(1, (steps, self.sites)))
-
-    def _context(self, condition: Condition | None, frames: int) -> Tensor | None:
-        if frames < 1:
-            raise UserError(f"a video has at least 1 frame, not {frames}")
-        if condition is None or condition.context is None:
-            return None
-        context, side = condition.context, self.config.side
-        if context.ndim != 5 or context.shape[2:] != (3, side, side) or not 1 <= context.shape[1] <= frames:
-            raise UserError(
-                f"the context must have the shape (b, t, 3, {side}, {side}) with 1 <= t <= {frames}, "
-                f"not {tuple(context.shape)}"
-            )
-        if not bool(((context >= 0) & (context <= 1)).all()):  # also false for NaN
-            raise UserError("the context's values must lie in [0, 1]")
-        return context
 
 
 METHOD = Phenaki

@@ -40,7 +40,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from kiloframe.errors import UserError
-from reproductions.contract import Batch, Condition, Reproduction, Stage
+from reproductions.contract import Batch, Condition, Presets, Reproduction, Stage
 from reproductions.parts.diffusion import draw_times, loss_weight, noisy, sample
 from reproductions.parts.planes import PlaneUNet, Sizes, join, split
 from reproductions.parts.residual import ClipBlock
@@ -52,7 +52,7 @@ __all__ = ["METHOD", "PVDM", "ProjectedAutoencoder"]
 
 
 @dataclass(frozen=True)
-class Config:
+class Config(Presets):
     """Sizes and training of a preset. `frames` is the paper's S, `latent` its c, `conditional` its lambda.
 
     side / patch = H' = W'; encoder, decoder, channels: widths of the networks; blocks: residual blocks of encoder and
@@ -83,11 +83,6 @@ class Config:
     def smoke(cls) -> Self:
         """A few steps, for tests of training."""
         return cls(encoder=8, decoder=8, blocks=(1, 1), channels=(8, 16), heads=2, sampling_steps=2, steps=6, batch=2)
-
-    @classmethod
-    def toy(cls) -> Self:
-        """At most 20 minutes on 2 CPU cores, once."""
-        return cls()
 
     @classmethod
     def gpu(cls) -> Self:
@@ -262,25 +257,10 @@ class PVDM(Reproduction):
         outside [0, 1], and a condition other than context.
         """
         steps = self.config.sampling_steps if steps is None else steps
-        if frames < 1:
-            raise UserError(f"a video has at least 1 frame, not {frames}")
-        if steps < 1 or batch < 1:
-            raise UserError(f"steps and batch must be at least 1, not {steps} and {batch}")
-        self.refuse_unused(condition)
-        context = None if condition is None else condition.context
-        if context is not None:
-            self._check(context, frames)
-        return self._run(frames, context, seed, batch if context is None else len(context), steps)
-
-    def _check(self, context: Tensor, frames: int) -> None:
-        side, least = self.config.side, self.config.frames
-        if context.ndim != 5 or context.shape[2:] != (3, side, side) or not least <= context.shape[1] <= frames:
-            raise UserError(
-                f"the context must have the shape (b, t, 3, {side}, {side}) with {least} <= t <= {frames}, "
-                f"not {tuple(context.shape)}"
-            )
-        if not bool(((context >= 0) & (context <= 1)).all()):  # also false for NaN
-            raise UserError("the context's values must lie in [0, 1]")
+        if steps < 1:
+            raise UserError(f"a clip takes at least 1 step, not {steps}")
+        context, batch = self.asked(frames, condition, batch, least=self.config.frames)
+        return self._run(frames, context, seed, batch, steps)
 
     @torch.inference_mode()
     def _run(self, frames: int, context: Tensor | None, seed: int, batch: int, steps: int) -> Iterator[Tensor]:

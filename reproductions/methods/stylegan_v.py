@@ -38,7 +38,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from kiloframe.errors import UserError
-from reproductions.contract import Batch, Condition, Reproduction, Stage
+from reproductions.contract import Batch, Condition, Presets, Reproduction, Stage
 from reproductions.parts.motion import EndlessNoise, LSTMMotion, Noise, PlainTime, periods, sinusoids
 from reproductions.parts.stylegan import Halve, Mapping, Synthesis, leaky
 from reproductions.worlds.base import EVALUATION_SEEDS
@@ -53,7 +53,7 @@ CHUNK = 64  # frames rendered at once
 
 
 @dataclass(frozen=True)
-class Config:
+class Config(Presets):
     """Sizes and training of a preset. `clip`: the paper's k; `span`: frames between a clip's ends at most; `anchor`: d,
     in frames; `waves`: how many periods; `motion`: what makes v_t; `draws`: clips from each stretch of a batch."""
 
@@ -84,11 +84,6 @@ class Config:
             channels=(8, 8, 8), style=8, noise=4, anchor=16, waves=5, frame_channels=(4, 8), clip_channels=(8, 8),
             features=8, span=8, steps=6, batch=2,
         )  # fmt: skip
-
-    @classmethod
-    def toy(cls) -> Self:
-        """At most 20 minutes on 2 CPU cores, once."""
-        return cls()
 
     @classmethod
     def gpu(cls) -> Self:
@@ -302,9 +297,7 @@ class StyleGANV(Reproduction):
 
         Raises UserError for a bad length or batch, and for any condition.
         """
-        if frames < 1 or batch < 1:
-            raise UserError(f"a video has at least 1 frame and a batch at least 1 video, not {frames} and {batch}")
-        self.refuse_unused(condition)
+        self.asked(frames, condition, batch)
         return self._run(frames, seed, batch)
 
     @torch.inference_mode()

@@ -40,7 +40,7 @@ from torch.nn import functional as F
 
 import reproductions
 from kiloframe.errors import UserError
-from reproductions.contract import Batch, Condition, Reproduction, Stage
+from reproductions.contract import Batch, Condition, Presets, Reproduction, Stage
 from reproductions.parts.token_prior import TokenPrior
 from reproductions.parts.transformer import Cache, causal_mask, draw_token
 from reproductions.parts.video_vq import Padding, VideoVQ, foreground_weight
@@ -54,7 +54,7 @@ _PARTS = ("tokenizer", "base", "sparse", "interpolation")
 
 
 @dataclass(frozen=True)
-class Config:
+class Config(Presets):
     """Sizes and training of a preset. In slices: `window` of TATS-base, `sparse_window` of the transformer that draws
     every `every`-th of them; `gaps` are filled at once; `shares` are those of the `parts` in the steps."""
 
@@ -93,11 +93,6 @@ class Config:
             channels=8, depth=(1, 1), codes=16, code_channels=4, window=2, width=16, layers=1, heads=2, sparse_window=2,
             sparse_width=16, sparse_layers=1, gaps=1, steps=8, batch=2,
         )  # fmt: skip
-
-    @classmethod
-    def toy(cls) -> Self:
-        """At most 20 minutes on 2 CPU cores, once."""
-        return cls()
 
     @classmethod
     def gpu(cls) -> Self:
@@ -280,9 +275,7 @@ class TATS(Reproduction):
         schedule: "hierarchical" (every 4th slice, then the gaps, `gaps` of them at once) or "sliding" (TATS-base).
         Raises UserError for a bad length or batch, a schedule that is unknown or whose parts are missing, a condition.
         """
-        self.refuse_unused(condition)
-        if frames < 1 or batch < 1:
-            raise UserError(f"a video has at least 1 frame and a batch at least 1 video, not {frames} and {batch}")
+        self.asked(frames, condition, batch)
         if schedule not in SCHEDULES:
             raise UserError(f"there is no schedule {schedule!r}; allowed: {', '.join(SCHEDULES)}")
         for name in ("tokenizer", *(("base",) if schedule == "sliding" else ("sparse", "interpolation"))):

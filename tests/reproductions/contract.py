@@ -10,7 +10,7 @@ import torch
 
 import reproductions
 from kiloframe.errors import UserError
-from reproductions.contract import Batch, Condition, Stage
+from reproductions.contract import Batch, Condition
 
 
 class MethodContract:
@@ -27,7 +27,7 @@ class MethodContract:
 
     @staticmethod
     def stages(model):
-        return [part for stage in model.stages() for part in ((stage,) if isinstance(stage, Stage) else stage)]
+        return [part for group in model.stage_groups() for part in group]
 
     def test_has_its_names(self, model):
         assert model.slug == self.slug and model.world
@@ -162,11 +162,30 @@ class MethodContract:
         for frames in (0, -3):
             with pytest.raises(UserError, match="at least 1 frame"):
                 model.stream(frames)
+            with pytest.raises(UserError, match="a batch has at least 1 video"):
+                model.stream(4, batch=frames)
         examples = {"captions": ("a",), "label": torch.zeros(1), "actions": torch.zeros(1, 1)}
         for field, value in examples.items():
             if field not in model.uses:
                 with pytest.raises(UserError, match=f"cannot use {field}"):
                     model.stream(4, Condition(**{field: value}))
+
+    def test_a_context_that_does_not_fit_gives_a_sentence(self, model):
+        if "context" not in model.uses:
+            return
+        side, most = model.config.side, 8
+        good = torch.full((2, most, 3, side, side), 0.5)
+        assert next(model.stream(most, Condition(context=good))).shape[0] == 2
+        for wrong in (
+            good[0], good[:, :, :1], good[..., 1:], good[:, :0], good[:0], good.repeat(1, 2, 1, 1, 1)[:, : most + 1],
+        ):  # fmt: skip
+            with pytest.raises(
+                UserError, match=rf"context must have the shape \(b, t, 3, {side}, {side}\) with \d <= t <= 8"
+            ):
+                model.stream(most, Condition(context=wrong))
+        for value in (-0.1, 1.1, float("nan"), float("inf")):
+            with pytest.raises(UserError, match=r"values must lie in \[0, 1\]"):
+                model.stream(most, Condition(context=good.clone().index_fill_(1, torch.tensor([3]), value)))
 
     def test_toy_weights_load_and_make_a_long_video(self):
         model = reproductions.load(self.slug)

@@ -347,8 +347,8 @@ VIEWS, POSES = torch.zeros(2, 2, 3, 16, 16), torch.eye(4).expand(2, 8, 4, 4)
 BAD = {
     "nothing": ({"frames": 0}, "at least 1 frame"),
     "batch": ({"batch": 0}, "at least 1"),
-    "views": ({"views": 3}, "views 1 or 2"),
-    "cold": ({"temperature": -1.0}, "a number from 0, not 1, 2 and -1"),
+    "views": ({"views": 3}, "views must be 1 or 2"),
+    "cold": ({"temperature": -1.0}, "a number from 0, not 2 and -1"),
     "hot": ({"temperature": math.nan}, "a number from 0"),
     "shape": ({"condition": Condition(context=torch.zeros(1, 4, 3, 8, 8))}, r"\(b, t, 3, 16, 16\)"),
     "long": ({"frames": 1, "condition": Condition(context=VIEWS)}, "1 <= t <= 1"),

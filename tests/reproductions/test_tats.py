@@ -222,7 +222,7 @@ def test_the_transformers_know_what_comes_next(trained):
 
 BAD = {
     "nothing": ({"frames": 0}, "at least 1 frame"),
-    "batch": ({"frames": 8, "batch": 0}, "a batch at least 1 video, not 8 and 0"),
+    "batch": ({"frames": 8, "batch": 0}, "a batch has at least 1 video, not 0"),
     "schedule": ({"frames": 8, "schedule": "slide"}, "no schedule 'slide'; allowed: hierarchical, sliding"),
     "text": (
         {"frames": 8, "condition": Condition(captions=("a star",))},
