@@ -69,8 +69,8 @@ class Config(Presets):
     camera: Literal["plane", "full"] = "plane"
     bias: bool = True
     accumulation: bool = True
-    steps: int = 2100
-    shares: tuple[float, ...] = (450, 1250, 400)
+    steps: int = 7500
+    shares: tuple[float, ...] = (600, 5400, 1500)
     batch: int = 8
     learning_rate: float = 3e-3
     ema: float = 0.995

@@ -4,7 +4,8 @@ import torch
 
 from kiloframe.errors import UserError
 from kiloframe.results import read_result
-from reproductions.contest import BASELINES, Contest
+from reproductions.contest import BASELINES, ClipDistance, Contest, clip_features
+from reproductions.measures import world_network
 from reproductions.measures.exact import exact
 from reproductions.report import Report
 from reproductions.worlds.base import EVALUATION_SEEDS
@@ -107,3 +108,22 @@ def test_mistakes_give_a_sentence(tmp_path, whole):
     short = Contest(whole.report, "digits", seeds=SEEDS, videos=2, frames=9)
     with pytest.raises(UserError, match="at least 16 frames, not 9"):
         short.distance("real")
+
+
+def test_a_feature_that_never_changes_is_not_divided_by():
+    rng = np.random.default_rng(0)
+    reference = rng.normal(size=(64, 5)) * [1, 100, 0, 1, 1] + [0, 0, 3, 0, 0]
+    distance = ClipDistance(reference)
+    standard = distance.standard(reference)
+    assert np.allclose(standard.mean(0), 0) and np.allclose(standard.std(0), [1, 1, 0, 1, 1])
+    clips = reference[:60].reshape(10, 6, 5)
+    same, moved = (distance(distance.standard(clips + by), 0).value for by in (0, [0, 100, 0, 0, 0]))
+    assert same < 0.05 < moved, "one deviation is one deviation, however large the numbers"
+
+
+def test_features_are_those_of_clips_end_to_end():
+    videos = np.random.default_rng(0).uniform(size=(2, 3, 40, 3, 16, 16)).astype(np.float32)
+    network = world_network.load()
+    found = clip_features(network, videos)
+    assert found.shape == (2, 3, 2, 64), "two whole clips of 16 frames; the rest is left out"
+    assert np.allclose(found[1, 2, 1], network.features(videos[1, 2, 16:32][None])[0], atol=1e-5)
