@@ -6,23 +6,22 @@ but only if a number does not tell where in its clip it stood. Zeros around the 
 the tokenizer repeats the border instead. Then plan: draw every 4th slice of numbers first, fill all gaps at once.
 
 Deviations (paper -> here, and why):
- 1. 64x64 to 256x256 pixels, transformers of 24 layers and width 1024, days on 8 V100 -> 16x16 shapes, 3 layers,
-    minutes on a CPU core. A laptop can train it.
- 2. Slices of 4 frames, 8x down in space, 16384 codes of 256 numbers, found by moving averages -> slices of 2 frames,
-    4x down, 256 codes of 8 numbers and length 1, found by gradients, dead ones revived (parts/quantise.py). So few
-    codes do not hold how a shape moves for 4 frames. A window still has 16 frames: 8 slices here, 4 there.
+ 1. 64x64 to 256x256 pixels, transformers of 24 layers and width 1024, days on 8 V100 -> 16x16 shapes, 3 or 4 layers,
+    minutes on a CPU core.
+ 2. Slices of 4 frames, 8x down in space, 16384 codes of 256 numbers, found by moving averages -> slices of ONE frame,
+    4x down, 256 codes of 8 numbers and length 1, found by gradients, dead ones revived (parts/quantise.py). Minutes of
+    training do not teach so few codes how shapes move within a slice. A window of 8 slices has 8 frames here, 16 there.
  3. L1, perceptual, adversarial and feature-matching losses -> squared error alone, 10:1 towards the foreground: small
-    shapes on a plain ground need no discriminator to be sharp. Blocks of plain ground all have one code.
- 4. Stride-2 and transposed convolutions with synchronised batch norm -> blocks of pixels cut out and put back, 3x3x3
-    convolutions between them (parts/video_vq.py): cheaper by half. No norm looks along time, so the decoder can stream.
- 5. The whole video decoded in one pass -> slice by slice, each with all that the convolutions can hear of. The frames
-    are the same (tests/reproductions/test_tats.py), and memory does not grow.
+    shapes need no discriminator to be sharp. Plain blocks all have one code. A third of the steps goes without codes,
+    so that these lie where vectors are; in the last third dead ones stay dead, and all settle.
+ 4. Stride-2 and transposed 3D convolutions, synchronised batch norm -> 2D ones while there are more places than codes,
+    then 3x3x3 ones (parts/video_vq.py): cheaper. No norm looks along time, so the decoder can stream.
+ 5. The whole video decoded in one pass -> slice by slice, each with all that the convolutions can hear of: the same
+    frames, in memory that does not grow.
  6. Interpolation loss over all five slices (released code), of which two are given -> over the three in the middle.
- 7. Transformers of one size, a learned vector per place -> two of them smaller; the sum of a vector of the slice and
-    one of the place in it, which is learnt sooner.
- 8. Class, text and audio prompts -> none: the start token alone. A caption would tell the colours, and then a test
-    of whether they are kept would say nothing.
- 9. Top-p 0.8 -> 0.9, and 0.8 between the slices: on a plain ground a second shape is rarely among the likeliest 80 %.
+ 7. Transformers of one size, a vector per place -> two smaller ones; a vector of the slice plus one of the place in it.
+ 8. Class, text and audio prompts -> none: a caption would tell the colours, which are to be kept without it.
+ 9. Top-p 0.8 -> 0.97 in the first slice, then 0.9, between slices 0.8: shapes are rarely among the likeliest 80 %.
 The context of a slice is what the text says, the t - 1 slices before it (the released script keeps 1 by default).
 """
 
@@ -30,6 +29,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
+from itertools import chain, repeat
 from typing import Any, Self, cast
 
 import numpy as np
@@ -41,8 +42,8 @@ from torch.nn import functional as F
 import reproductions
 from kiloframe.errors import UserError
 from reproductions.contract import Batch, Condition, Presets, Reproduction, Stage
-from reproductions.parts.token_prior import TokenPrior
-from reproductions.parts.transformer import Cache, causal_mask, draw_token
+from reproductions.parts.token_prior import TokenPrior, interpolation_mask
+from reproductions.parts.transformer import Cache, draw_token
 from reproductions.parts.video_vq import Padding, VideoVQ, foreground_weight
 from reproductions.worlds.base import EVALUATION_SEEDS
 from reproductions.worlds.shapes import Shapes
@@ -59,56 +60,64 @@ class Config(Presets):
     every `every`-th of them; `gaps` are filled at once; `shares` are those of the `parts` in the steps."""
 
     side: int = 16
-    block: tuple[int, int] = (2, 4)  # of pixels per code: time, space
+    per_slice: int = 1  # frames
+    widths: tuple[int, ...] = (48, 64)  # of the convolutions of pixels; each halves the sides
     channels: int = 96
-    depth: tuple[int, int] = (1, 2)  # of encoder and decoder
+    depth: tuple[int, int] = (4, 2)  # of 3x3x3 convolutions, of encoder and decoder
     codes: int = 256
     code_channels: int = 8
     padding: Padding = "replicate"
     window: int = 8
-    width: int = 96
-    layers: int = 3
-    heads: int = 3
+    width: int = 112
+    layers: int = 4
+    heads: int = 4
     every: int = 4
-    sparse_window: int = 4
-    sparse_width: int = 72
+    sparse_window: int = 6
+    sparse_width: int = 96
     sparse_layers: int = 3
+    gap_width: int = 72
+    gap_layers: int = 3
     leak: bool = False
     gaps: int = 16
-    top_k: int = 32
+    top_k: int = 128
+    first_top_p: float = 0.97  # of the first slice, which is drawn from nothing
     top_p: float = 0.9
     gap_top_p: float = 0.8
     parts: tuple[str, ...] = _PARTS
-    shares: tuple[float, ...] = (15, 14, 7, 7)
-    steps: int = 4300
+    shares: tuple[float, ...] = (30, 24, 12, 8)
+    steps: int = 7400
     batch: int = 8
+    tokenizer_batch: int = 8
     learning_rate: float = 2e-3
-    tokenizer_rate: float = 3e-3
+    tokenizer_rate: float = 2e-3
     ema: float = 0.995
 
     @classmethod
     def smoke(cls) -> Self:
         """A few steps, for tests of training."""
         return cls(
-            channels=8, depth=(1, 1), codes=16, code_channels=4, window=2, width=16, layers=1, heads=2, sparse_window=2,
-            sparse_width=16, sparse_layers=1, gaps=1, steps=8, batch=2,
+            per_slice=2, widths=(8, 8), channels=8, depth=(1, 1), codes=16, code_channels=4, window=2, width=16,
+            layers=1, heads=2, sparse_window=2, sparse_width=16, sparse_layers=1, gap_width=16, gap_layers=1, gaps=1,
+            steps=8, batch=2, tokenizer_batch=2,
         )  # fmt: skip
 
     @classmethod
     def gpu(cls) -> Self:
         """Minutes on one GPU."""
         return cls(
-            side=32, block=(4, 8), channels=256, depth=(4, 4), codes=2048, code_channels=16, window=4, width=384,
-            layers=8, heads=8, sparse_width=384, sparse_layers=8, top_k=256, steps=30_000, batch=16,
+            side=32, per_slice=4, widths=(64, 128, 192), channels=256, depth=(4, 4), codes=2048, code_channels=16,
+            window=4, width=384, layers=8, heads=8, sparse_window=4, sparse_width=384, sparse_layers=8, gap_width=384,
+            gap_layers=8, top_k=256, steps=30_000, batch=16, tokenizer_batch=16,
         )  # fmt: skip
 
     @classmethod
     def paper(cls) -> Self:
         """The published sizes at 128x128; the tokenizer's channels and depth are not in the fact file."""
         return cls(
-            side=128, block=(4, 8), channels=512, depth=(4, 4), codes=16384, code_channels=256, window=4,
-            width=1024, layers=24, heads=16, sparse_width=1024, sparse_layers=24, top_k=2048,
-            shares=(30, 500, 500, 30), steps=1_060_000, batch=8, learning_rate=1e-4, tokenizer_rate=1e-4, ema=0.9999,
+            side=128, per_slice=4, widths=(128, 256, 512), channels=512, depth=(4, 4), codes=16384, code_channels=256,
+            window=4, width=1024, layers=24, heads=16, sparse_window=4, sparse_width=1024, sparse_layers=24,
+            gap_width=1024, gap_layers=24, top_k=2048, shares=(30, 500, 500, 30), steps=1_060_000, batch=8,
+            learning_rate=1e-4, tokenizer_rate=1e-4, ema=0.9999,
         )  # fmt: skip
 
     @classmethod
@@ -126,22 +135,6 @@ class Config(Presets):
         }
 
 
-def interpolation_mask(tokens: int, between: int, *, leak: bool = False) -> Tensor:
-    """Who may look at whom (query, key) among c, A, m_1 ... m_n, B: n = `between` slices between two given ones, each
-    of `tokens` numbers; bool, True: may look (section 2.3; supplement A.4).
-
-    Every query sees c, A and B; one in the middle also sees the middle up to itself. The rows of B do NOT see the
-    middle: they would gather what is to be predicted and hand it back one layer later. leak=True lets them.
-    """
-    size = 1 + (between + 2) * tokens
-    first, end = 1 + tokens, 1 + (between + 1) * tokens  # where the middle begins and ends
-    mask = torch.ones(size, size, dtype=torch.bool)
-    mask[:first, first:end] = False
-    mask[first:end, first:end] = causal_mask(end - first, end - first)
-    mask[end:, first:end] = leak
-    return mask
-
-
 class TATS(Reproduction):
     """The model: a tokenizer and three transformers over its code numbers."""
 
@@ -153,7 +146,7 @@ class TATS(Reproduction):
     def __init__(self, config: Any) -> None:
         super().__init__(config)
         c = config
-        codec = VideoVQ(c.channels, c.block, c.codes, c.code_channels, c.depth, c.padding)
+        codec = VideoVQ(c.widths, c.per_slice, c.channels, c.codes, c.code_channels, c.depth, c.padding)
         self.per_slice, self.reach = codec.per_slice, codec.reach
         self.tokens = n = (c.side // codec.down) ** 2  # h w, the numbers of a slice
         if "tokenizer" in c.parts:
@@ -163,7 +156,7 @@ class TATS(Reproduction):
         if "sparse" in c.parts:
             self.sparse = TokenPrior(c.codes, c.sparse_window * n, n, c.sparse_width, c.sparse_layers, c.heads)
         if "interpolation" in c.parts:
-            self.interpolation = TokenPrior(c.codes, 1 + (c.every + 1) * n, n, c.sparse_width, c.sparse_layers, c.heads)
+            self.interpolation = TokenPrior(c.codes, 1 + (c.every + 1) * n, n, c.gap_width, c.gap_layers, c.heads)
         self._lender: list[TATS] = []  # in a list, so that what is borrowed is neither trained nor saved
 
     def part(self, name: str) -> Any:
@@ -178,7 +171,7 @@ class TATS(Reproduction):
             raise UserError(f"these weights have no part {name!r}; they have: {', '.join(self.config.parts)}")
         if not self._lender:
             kept = cast(TATS, reproductions.load(self.slug))
-            same = ("side", "block", "codes", "code_channels", "every")
+            same = ("side", "per_slice", "widths", "codes", "code_channels", "every")
             if any(getattr(kept.config, field) != getattr(self.config, field) for field in same):
                 raise UserError(f"a {self.slug} without a tokenizer needs the kept one, which has other sizes")
             self._lender.append(kept)
@@ -192,12 +185,21 @@ class TATS(Reproduction):
         return self.per_slice * max(2 * self.config.window, self.config.every * self.config.sparse_window)
 
     def stages(self) -> tuple[Stage, ...]:
-        """The tokenizer, then the transformers over its codes, one after the other."""
+        """The tokenizer (deviation 4), then the transformers over its codes, one after the other."""
         c = self.config
         found = []
         for name, share in zip(c.parts, c.shares, strict=True):
-            rate = c.tokenizer_rate if name == "tokenizer" else None
-            found.append(Stage(name, (getattr(self, name),), getattr(self, f"{name}_loss"), share, rate))
+            own, loss = (getattr(self, name),), getattr(self, f"{name}_loss")
+            if name == "tokenizer":
+                same = {"share": share / 3, "learning_rate": c.tokenizer_rate, "batch": c.tokenizer_batch}
+                free, snapped = partial(loss, snap=False, revive=True), partial(loss, revive=True)
+                found += [Stage(f"{name} without codes", own, free, constant=True, **same)]
+                found += [
+                    Stage(name, own, snapped, constant=True, **same),
+                    Stage(f"{name}, settling", own, loss, **same),
+                ]
+            else:
+                found.append(Stage(name, own, loss, share))
         return tuple(found)
 
     def clips(self, rng: np.random.Generator, batch: int) -> Tensor:
@@ -209,10 +211,10 @@ class TATS(Reproduction):
     def _cut(self, clip: Tensor | Batch, step: int, slices: int, pieces: int = 1) -> Tensor:
         """Each clip from a frame drawn for this step on, in pieces of `slices`: (b pieces, t, 3, h, w)."""
         video, length = Batch.of(clip).video, pieces * slices * self.per_slice
-        generator = torch.Generator().manual_seed(step)
-        start = torch.randint(video.shape[1] - length + 1, (len(video), 1), generator=generator)
-        index = (start + torch.arange(length)).to(video.device)
-        video = video[torch.arange(len(video), device=video.device)[:, None], index]
+        start = torch.randint(
+            video.shape[1] - length + 1, (len(video), 1), generator=torch.Generator().manual_seed(step)
+        )
+        video = video[torch.arange(len(video))[:, None], start + torch.arange(length)]
         return rearrange(video, "b (n t) c h w -> (b n) t c h w", n=pieces)
 
     @torch.no_grad()
@@ -220,13 +222,12 @@ class TATS(Reproduction):
         """The code numbers of a video (b, t, 3, h, w), t a multiple of `per_slice`: (b, slices, tokens) int64."""
         return self.part("tokenizer").encode(video).flatten(2)
 
-    def tokenizer_loss(self, clip: Tensor | Batch, step: int) -> dict[str, Tensor]:
-        """20 sum w (x_hat - x)^2 / sum w + L_VQ, w = 10 on the foreground and 1 elsewhere (deviation 3)."""
+    def tokenizer_loss(self, clip: Any, step: int, *, snap: bool = True, revive: bool = False) -> dict[str, Tensor]:
+        """20 sum w (x_hat - x)^2 / sum w + L_VQ, w = 10 on the foreground, else 1 (deviation 3; see `VideoVQ`)."""
         x = self._cut(clip, step, self.config.window)
-        x_hat, z, number, loss_vq = self.tokenizer(x)
+        x_hat, loss_vq = self.tokenizer(x, snap=snap, revive=torch.Generator().manual_seed(step) if revive else None)
         w = foreground_weight(x, 10)
         error = (w * (x_hat - x).square()).mean() / w.mean()
-        self.tokenizer.quantiser.revive(z, number, torch.Generator().manual_seed(step))
         return {"loss": 20 * error + loss_vq, "error": error.detach()}
 
     def base_loss(self, clip: Tensor | Batch, step: int) -> dict[str, Tensor]:
@@ -299,7 +300,8 @@ class TATS(Reproduction):
 
     def _slide(self, name: str, window: int, batch: int, generator: torch.Generator) -> Iterator[Tensor]:
         prior: TokenPrior = self.part(name)
-        return prior.slide(window, self.tokens, batch, lambda p: self._draw(p, generator, self.config.top_p))
+        top_p = chain(repeat(self.config.first_top_p, self.tokens), repeat(self.config.top_p))
+        return prior.slide(window, self.tokens, batch, lambda p: self._draw(p, generator, next(top_p)))
 
     def _draw(self, logits: Tensor, generator: torch.Generator, top_p: float) -> Tensor:
         return draw_token(logits, generator, top_k=self.config.top_k, top_p=top_p)

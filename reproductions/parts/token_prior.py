@@ -14,7 +14,23 @@ from torch.nn import functional as F
 
 from reproductions.parts.transformer import Cache, Transformer, causal_mask
 
-__all__ = ["TokenPrior"]
+__all__ = ["TokenPrior", "interpolation_mask"]
+
+
+def interpolation_mask(tokens: int, between: int, *, leak: bool = False) -> Tensor:
+    """Who may look at whom (query, key) among c, A, m_1 ... m_n, B: n = `between` slices between two given ones, each
+    of `tokens` numbers; bool, True: may look (TATS, section 2.3; supplement A.4).
+
+    Every query sees c, A and B; one in the middle also sees the middle up to itself. The rows of B do NOT see the
+    middle: they would gather what is to be predicted and hand it back one layer later. leak=True lets them.
+    """
+    size = 1 + (between + 2) * tokens
+    first, end = 1 + tokens, 1 + (between + 1) * tokens  # where the middle begins and ends
+    mask = torch.ones(size, size, dtype=torch.bool)
+    mask[:first, first:end] = False
+    mask[first:end, first:end] = causal_mask(end - first, end - first)
+    mask[end:, first:end] = leak
+    return mask
 
 
 class TokenPrior(nn.Module):
