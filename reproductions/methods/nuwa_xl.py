@@ -74,7 +74,7 @@ class Config(Presets):
     levels: tuple[int, ...] = (3, 3, 7, 7)
     given: tuple[int, ...] = (1, 1, 6)
     unsaid: float = 0.3
-    steps: int = 1700
+    steps: int = 5000
     batch: int = 4
     learning_rate: float = 2e-3
     ema: float = 0.995

@@ -73,8 +73,8 @@ class Config(Presets):
     conditional: float = 0.5
     jitter: float = 0.1
     sampling_steps: int = 10
-    share: float = 0.5
-    steps: int = 4050
+    share: float = 0.2
+    steps: int = 10125
     batch: int = 16
     learning_rate: float = 2e-3
     ema: float = 0.995
