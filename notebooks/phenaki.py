@@ -51,7 +51,7 @@ from reproductions.worlds.base import EVALUATION_SEEDS
 from reproductions.worlds.shapes import Shapes
 
 videos, frames, windows, clips, count = {
-    "smoke": (1, 104, 4, 2, 2), "toy": (4, 128, 50, 8, 3), "gpu": (16, 256, 50, 32, 5)
+    "smoke": (1, 104, 4, 2, 2), "toy": (4, 128, 50, 4, 3), "gpu": (16, 256, 50, 32, 5)
 }[scale]  # fmt: skip
 seeds = [seed + i for i in range(count)]
 report = Report("phenaki", scale=scale, seed=seed, seeds=seeds, out=out)
@@ -75,7 +75,7 @@ show(
 #
 # Two shapes move and bounce. The text names kind, colour, size and pace of both; it is true for the whole video. So in
 # this world nothing ever turns into something else, and that a *change* of the text means a change of the picture has
-# to be taught: a fifth of the training clips open with frames of another video (deviation 5).
+# to be taught: a fifth of the training clips open with frames of another video (deviation 7).
 
 
 # %%
@@ -99,10 +99,11 @@ report.image(
 # %% [markdown]
 # ## Codes that look only back
 #
-# The first frame is cut into patches of 4 x 4 pixels, the further frames two by two into patches of 2 x 4 x 4. Spatial
-# layers let all patches of a step see each other, temporal layers let a patch see its own place in earlier steps, never
-# in later ones, in encoder *and* decoder. Each vector is then snapped to the nearest of a few hundred codes. Whether
-# time flows one way can be seen from outside: repaint one frame, and see which codes change.
+# The first frame is cut into patches of 4 x 4 pixels, the further frames two by two into patches of 2 x 4 x 4; before
+# that, convolutions look at every frame by itself (deviation 2). Spatial layers let all patches of a step see each
+# other, temporal layers let a patch see its own place in earlier steps, never in later ones, in encoder *and* decoder.
+# Each vector is then cut into a few pieces, and each piece is snapped to the nearest code (deviation 3). Whether time
+# flows one way can be seen from outside: repaint one frame, and see which codes change.
 
 # %%
 clip = torch.from_numpy(real)
@@ -407,16 +408,16 @@ rounds_claim = report.claim(
 #
 # ```python
 # def calls(frames, keep, rounds):
-#     first = len(remaining(6 * 16, rounds))
-#     later = len(remaining((6 - (keep + 1) // 2) * 16, rounds))
+#     first = len(remaining(6 * sites, rounds))
+#     later = len(remaining((6 - (keep + 1) // 2) * sites, rounds))
 #     return first + -(-(frames - 11) // (11 - keep)) * later
 #
 #
 # for keep in (1, 3, 5):
-#     print(keep, calls(1024, keep, 8), calls(1024, keep, 96))
+#     print(keep, calls(1024, keep, 8), calls(1024, keep, 6 * sites))
 # ```
 #
-# With K = 5 it is 1,360 calls in rounds of 8 and 8,208 code by code. A small K is cheaper; its price is in the table.
+# With K = 5 it is 1,360 calls in rounds of 8 and 32,832 code by code. A small K is cheaper; its price is in the table.
 #
 # </details>
 
