@@ -365,7 +365,7 @@ minutes_claim = report.claim(
 # The same weights sample one window from a text alone, in more and more rounds, up to one code per round.
 
 # %%
-ROUNDS = (1, 2, 4, 8, 16, steps * sites)
+ROUNDS = (1, 2, 4, 8, 16, steps * sites // (4 if scale == "smoke" else 1))  # smoke: four codes at a time
 asked = {s: unseen(70_000 + 500 * s, clips)[1] for s in seeds}
 found, seconds = {}, {}
 for rounds in ROUNDS:
