@@ -69,8 +69,8 @@ class Config(Presets):
     camera: Literal["plane", "full"] = "plane"
     bias: bool = True
     accumulation: bool = True
-    steps: int = 7500
-    shares: tuple[float, ...] = (600, 5400, 1500)
+    steps: int = 5000
+    shares: tuple[float, ...] = (600, 3400, 1000)
     batch: int = 8
     learning_rate: float = 3e-3
     ema: float = 0.995
