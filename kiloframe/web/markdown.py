@@ -154,11 +154,15 @@ def _formula(words: str, indent: int) -> bool:
 
 
 class Page(NamedTuple):
-    """A page to write: its folder below the docs root (`methods/nuwa_xl`), title and description."""
+    """A page to write: its folder below the docs root (`methods/nuwa_xl`), title and description.
+
+    `scripts` names the scripts in assets/ that this page loads beyond those of every page.
+    """
 
     folder: str
     title: str
     description: str
+    scripts: tuple[str, ...] = ()
 
     @property
     def file(self) -> str:
@@ -219,7 +223,10 @@ def render(cat: Any, page: Page, template: str, out: Path, **context: Any) -> Pa
         return f": {text}" if text else ""
 
     body = _environment().get_template(template).render(cat=cat, page=page, to=page.to, ref=ref, rest=rest, **context)
-    front = f"---\ntitle: {_quoted(page.title)}\ndescription: {_quoted(page.description)}\n---\n\n"
+    front = f"---\ntitle: {_quoted(page.title)}\ndescription: {_quoted(page.description)}\n"
+    if page.scripts:
+        front += "scripts:\n" + "".join(f"  - assets/{name}\n" for name in page.scripts)
+    front += "---\n\n"
     path = out / page.file
     write_atomically(path, front + body)
     return path

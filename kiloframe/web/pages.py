@@ -8,8 +8,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from kiloframe.web import api, datasets, methods, metrics, survey
-from kiloframe.web.verdicts import Results
+from kiloframe.web import api, datasets, explorer, methods, metrics, survey
+from kiloframe.web.verdicts import Results, judged
 
 __all__ = ["Written", "write_all"]
 
@@ -39,5 +39,8 @@ def write_all(cat: Any, results: Results, out: Path, studies: Results | None = N
         "API": api.write_page(cat, {**results, **(studies or {})}, out),
     }
     data = api.write(cat, {**results, **(studies or {})}, out)
+    data += explorer.write(
+        cat, {slug: judged(method, results.get(slug)) for slug, method in cat.methods.items()}, citations, out
+    )
     nav = {title: [path.relative_to(out).as_posix() for path in paths] for title, paths in sections.items()}
     return Written([path for paths in sections.values() for path in paths] + data, nav)
