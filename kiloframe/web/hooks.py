@@ -17,7 +17,18 @@ _BOOST = {"methods": 4.0, "datasets": 2.0, "metrics": 2.0, "survey": 2.0, "refer
 
 
 # Pages that are one wide table.
-_WIDE = tuple(f"{name}/index.md" for name in ("methods", "datasets", "metrics", "survey/lengths", "survey/tables"))
+_WIDE = tuple(
+    f"{name}/index.md"
+    for name in (
+        "methods",
+        "datasets",
+        "metrics",
+        "survey/lengths",
+        "survey/tables",
+        "survey/timeline",
+        "survey/paradigms",
+    )
+)
 
 
 def _pages(docs: Path, folder: str) -> list[Any]:

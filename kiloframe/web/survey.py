@@ -7,8 +7,10 @@ from typing import Any, NamedTuple
 
 from kiloframe.lengths import Figure1, Length, figure1, longest
 from kiloframe.schema import Method
-from kiloframe.web.chart import lengths_chart
 from kiloframe.web.datasets import beside_table1
+from kiloframe.web.figures.lengths import bars, lengths_figure
+from kiloframe.web.figures.paradigms import NAMES, costs, still
+from kiloframe.web.figures.timeline import GENERATORS, timeline
 from kiloframe.web.markdown import Page, render
 from kiloframe.web.methods import WORDS, called, disagreements, shown
 from kiloframe.web.slips import Slip, slips_of
@@ -91,7 +93,13 @@ def write(cat: Any, out: Path) -> list[Path]:
         "figure": figure,
         "rows": sorted(figure.rows, key=_longest_first),
         "reasons": reasons(cat, figure),
-        "chart": lengths_chart(cat),
+        "chart": lengths_figure(cat),
+        "bars": bars(figure),
+        "line": timeline(cat),
+        "generators": GENERATORS,
+        "plans": NAMES,
+        "stills": [still(plan) for plan in NAMES],
+        "costs": costs(),
         "words": WORDS,
         "called": called,
         "shown": shown,
@@ -112,6 +120,18 @@ def write(cat: Any, out: Path) -> list[Path]:
     pages = [
         ("", "The survey", f"{cat.survey['title']}: what it says, beside what its sources say.", "index"),
         ("lengths", "Who calls what long", "The survey's Figure 1 beside our counts, method by method.", "lengths"),
+        (
+            "timeline",
+            "The timeline",
+            "The survey's Figure 2: every method in time, and who builds on whom.",
+            "timeline",
+        ),
+        (
+            "paradigms",
+            "The two paradigms",
+            "The survey's Figure 3, moving: which frame is made when.",
+            "paradigms",
+        ),
         ("tables", "Tables 1 and 2", "The survey's tables of data sets and metrics beside the facts.", "tables"),
         ("terms", "Paradigms and other terms", "Paradigms, generators, control signals, goals, directions.", "terms"),
         (
