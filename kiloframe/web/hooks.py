@@ -1,4 +1,6 @@
-"""mkdocs hooks: the navigation from what was written, links that work from disk, and search without a server."""
+"""mkdocs hooks: the navigation from what was written, links that work from disk, search without a server, a picture per
+page for links elsewhere, and the whole site as one zip.
+"""
 
 from __future__ import annotations
 
@@ -8,8 +10,13 @@ from pathlib import Path
 from typing import Any
 
 from mkdocs.plugins import event_priority
+from mkdocs.utils import get_relative_url
 
-__all__ = ["from_disk", "navigation", "on_config", "on_page_markdown", "on_post_build", "on_post_page"]
+from kiloframe.web import cards, llms, offline, report
+
+__all__ = [
+    "from_disk", "navigation", "on_config", "on_page_context", "on_page_markdown", "on_post_build", "on_post_page",
+]  # fmt: skip
 
 _LINK = re.compile(r'(<a\b[^>]*?\shref=")([^"#?:]*)((?:[#?][^"]*)?")')
 # What a search should find first: methods, then the other facts; code last.
@@ -98,18 +105,47 @@ def on_page_markdown(markdown: str, page: Any, config: Any, files: Any) -> str:
     return markdown
 
 
+def _card(src: str) -> str:
+    """The address of a page's card below the site's root: "assets/cards/methods/nuwa_xl.png"."""
+    return f"assets/cards/{src.removesuffix('.md').removesuffix('/index')}.png"
+
+
+def on_page_context(context: Any, page: Any, config: Any, nav: Any) -> Any:
+    """The page's picture, for the head of theme/main.html, with the site's whole address where it has one."""
+    card = _card(page.file.src_uri)
+    root = config.site_url.rstrip("/") if config.site_url else None
+    context["kf_card"] = f"{root}/{card}" if root else get_relative_url(card, page.url)
+    return context
+
+
 def on_post_page(output: str, page: Any, config: Any) -> str:
-    """Every page's links, as they are written to site/."""
-    return from_disk(output)
+    """Every page's links, as they are written to site/; and its picture beside them."""
+    section = " › ".join(part.title for part in reversed(page.ancestors)) or config.site_name
+    picture = Path(config.site_dir) / _card(page.file.src_uri)
+    picture.parent.mkdir(parents=True, exist_ok=True)
+    said = page.meta.get("description") or config.site_description
+    title = str(page.title or config.site_name)
+    # Records describe themselves as "NAME: what sets it apart"; the name stands above it already.
+    picture.write_bytes(cards.draw(section, title, said.removeprefix(f"{title}: ")))
+    return from_disk(report.filled(output, config.repo_url))
 
 
 @event_priority(-100)
 def on_post_build(config: Any) -> None:
-    """After the search plugin: the same index as a script, for pages opened from disk, which may not fetch."""
-    index = Path(config.site_dir) / "search" / "search_index.json"
+    """After the search plugin: the same index as a script, for pages opened from disk, which may not fetch. At the
+    very end the zip, which holds everything else.
+    """
+    site = Path(config.site_dir)
+    index = site / "search" / "search_index.json"
     content = json.loads(index.read_text("utf-8"))
     for entry in content["docs"]:
         path, mark, anchor = entry["location"].partition("#")
         entry["location"] = (path + "index.html" if path.endswith("/") or not path else path) + mark + anchor
     text = json.dumps(content, separators=(",", ":"))
     index.with_suffix(".js").write_text(f"var __index = {text};\n", "utf-8")
+    if not config.site_url:  # a sitemap without whole addresses lists nothing
+        for name in ("sitemap.xml", "sitemap.xml.gz"):
+            (site / name).unlink(missing_ok=True)
+    elif (site / "llms.txt").is_file():
+        (site / "llms.txt").write_text(llms.absolute((site / "llms.txt").read_text("utf-8"), config.site_url), "utf-8")
+    offline.link(site, offline.pack(site))
