@@ -52,17 +52,19 @@ def navigation(docs: Path) -> list[Any]:
     notebooks = _pages(docs, "notebooks")
     studies = [page for page in notebooks if not (docs / "methods" / page.split("/")[1]).is_dir()]
     methods = [page for page in notebooks if page not in studies]
-    ran = _pages(docs, "reproductions")[:1] + methods + _pages(docs, "reproductions")[1:]
+    code = _pages(docs, "reproductions")
     judged = [f"{name}.md" for name in ("worlds/index", "measures", "feature-networks", "real-video")]
     judged = [name for name in judged if (docs / name).is_file()]
+    answers = [page for name in ("choose", "compare") for page in _pages(docs, name)[:1]]
+    found = [page for name in ("claims", "level-field") for page in _pages(docs, name)[:1]]
     survey = _pages(docs, "survey") or [name for name in ("survey.md",) if (docs / name).is_file()]
     nav: list[Any] = [{"Home": "index.md"}]
     for title, pages in (
-        ("Methods", _pages(docs, "methods")),
+        ("Methods", _pages(docs, "methods")[:1] + answers + _pages(docs, "methods")[1:]),
         ("Data sets", _pages(docs, "datasets")),
         ("Metrics", _pages(docs, "metrics")),
         ("The survey", survey),
-        ("Reproductions", ran),
+        ("Reproductions", code[:1] + found + methods + code[1:]),
         ("Worlds and measures", judged + studies),
         ("Guide", first),
         ("API", _pages(docs, "reference")),
@@ -120,11 +122,11 @@ def on_page_context(context: Any, page: Any, config: Any, nav: Any) -> Any:
 
 def on_post_page(output: str, page: Any, config: Any) -> str:
     """Every page's links, as they are written to site/; and its picture beside them."""
-    section = " › ".join(part.title for part in reversed(page.ancestors)) or config.site_name
+    section = " › ".join(part.title for part in reversed(page.ancestors))
     picture = Path(config.site_dir) / _card(page.file.src_uri)
     picture.parent.mkdir(parents=True, exist_ok=True)
     said = page.meta.get("description") or config.site_description
-    title = str(page.title or config.site_name)
+    title = str(config.site_name if page.is_homepage else page.title or config.site_name)
     # Records describe themselves as "NAME: what sets it apart"; the name stands above it already.
     picture.write_bytes(cards.draw(section, title, said.removeprefix(f"{title}: ")))
     return from_disk(report.filled(output, config.repo_url))

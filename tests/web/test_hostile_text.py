@@ -6,34 +6,12 @@ from html.parser import HTMLParser
 from types import SimpleNamespace
 
 import markdown
-import msgspec
 import pytest
 import yaml
+from hostile import HOSTILE, poisoned
 
 from kiloframe.web import pages
 from kiloframe.web.markdown import escape, lines, number, plain, safe_url, sentence
-
-HOSTILE = (
-    "<script>alert(1)</script> <img src=x onerror=alert(2)> [click](javascript:alert(3)) [kiloframe][kiloframe.load] "
-    "{{ config.site_name }} {% raw %} {: onclick=alert(4) } | a | b | `code` **bold** __init__ :smile: $x$ &lt;b&gt; "
-    '"quoted" \'single\' --8<-- "setup.py" \u202egnp.exe ]]> --> </div></p></section> #hash \\* ~~gone~~'
-)
-LINES = (
-    f"{HOSTILE}\n"
-    + """
-```python
-import os
-```
-
---8<-- "README.md"
-
-# heading
-
-- [ ] task
-::: kiloframe.load
-    x_t = a < b
-"""
-)
 
 
 class Tags(HTMLParser):
@@ -64,25 +42,6 @@ def parsed(html):
     tags = Tags()
     tags.feed(html)
     return tags
-
-
-def poisoned(record):
-    """The record with hostile text in every field that takes any text."""
-    keep = {"slug", "ref", "id", "date", "first_public", "arxiv", "seen", "read", "by", "rule", "value", "unit", "role"}
-    keep |= {"level", "confidence", "control_signals"}
-
-    def walk(value, key):
-        if key in keep and not (key == "value" and isinstance(value, str) and " " in value):
-            return value
-        if isinstance(value, dict):
-            return {name: walk(inner, name) for name, inner in value.items()}
-        if isinstance(value, list):
-            return [walk(inner, key) for inner in value]
-        if isinstance(value, str):
-            return LINES if key == "mechanism" else HOSTILE
-        return value
-
-    return msgspec.convert(walk(msgspec.to_builtins(record), ""), type(record))
 
 
 @pytest.fixture(scope="module")
