@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from kiloframe.columns import METHOD, PLACE, columns, text_of
 from kiloframe.filters import has_reproduction, used
 from kiloframe.lengths import longest
-from kiloframe.verdicts import summary
+from kiloframe.verdicts import summary, verdicts
 
 if TYPE_CHECKING:
     from kiloframe.catalogue import Catalogue
@@ -136,13 +136,15 @@ CLAIMS = columns(f"""
     number    text   the paper's number for it
     toy_test  text   how it is tested at toy scale, against which ablation
     {PLACE}
+    verdict   text*  of our run: held, not-held, inconclusive, not-judged or not-run; empty: no results to read
 """)
 
 
 def claims(cat: Catalogue) -> Iterator[Row]:
     for m in cat.methods.values():
+        found = verdicts(m, missing_ok=True)
         for c in m.claims:
-            yield m.slug, c.id, c.says, c.number, c.toy_test, c.locator, c.seen
+            yield m.slug, c.id, c.says, c.number, c.toy_test, c.locator, c.seen, found.get(c.id)
 
 
 METHOD_GENERATORS = columns(f"""

@@ -27,6 +27,13 @@ def test_without_results_nothing_is_told(cat, monkeypatch):
         raise UserError("this needs a checkout")
 
     monkeypatch.setattr(sources, "latest_result", gone)
-    assert summary(cat.methods["fdm"]) is None
+    assert summary(cat.methods["fdm"]) is None and verdicts(cat.methods["fdm"], missing_ok=True) == {}
     with pytest.raises(UserError, match="checkout"):
         cat.methods.where(verdict="held")
+
+
+def test_sql_knows_the_verdicts(cat):
+    _, rows = cat.query("select id, verdict from claims where method = 'fdm'")
+    assert dict(rows) == verdicts(cat.methods["fdm"])
+    _, rows = cat.query("select distinct method from claims where verdict = 'not_held'")
+    assert {slug for (slug,) in rows} == set(cat.methods.where(verdict="not-held"))
