@@ -18,7 +18,7 @@
     for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
     return element;
   };
-  const plans = [...figure.querySelectorAll("template")].map((one) => ({ ...one.dataset, idea: one.innerHTML.trim() }));
+  const plans = [...figure.querySelectorAll("template")].map((one) => ({ ...one.dataset, idea: one.content.textContent.trim() }));
   const still = matchMedia("(prefers-reduced-motion: reduce)");
   const state = { frames: Number(figure.dataset.frames), window: Number(figure.dataset.window), at: 0, together: false, timer: 0 };
 
@@ -71,7 +71,7 @@
       const groups = this.steps.map((_, i) => (state.together ? depth[i] - 1 : i));
       this.ticks = [];
       groups.forEach((tick, i) => (this.ticks[tick] ||= []).push(this.steps[i]));
-      this.idea.innerHTML = plans.find(({ plan }) => plan === this.name).idea;
+      this.idea.textContent = plans.find(({ plan }) => plan === this.name).idea;
       this.strip.setAttribute("viewBox", `0 0 ${frames} 1`);
       this.arcs.setAttribute("viewBox", `0 0 ${frames} 1`);
       this.past.setAttribute("viewBox", `0 0 ${frames} ${this.steps.length}`);

@@ -13,6 +13,7 @@ from kiloframe.web.figures.paradigms import NAMES, costs, still
 from kiloframe.web.figures.timeline import GENERATORS, timeline
 from kiloframe.web.markdown import Page, render
 from kiloframe.web.methods import WORDS, called, disagreements, shown
+from kiloframe.web.metrics import beside_table2
 from kiloframe.web.slips import Slip, slips_of
 
 __all__ = ["Section", "reasons", "sections", "write"]
@@ -86,8 +87,9 @@ def write(cat: Any, out: Path) -> list[Path]:
     printed = {slug: dataset for slug, dataset in cat.datasets.items() if dataset.survey_table1 is not None}
     slips: dict[str, list[Slip]] = {slug: slips_of(cat.survey, 1, slug, d.name) for slug, d in printed.items()}
     table1 = [(slug, dataset, beside_table1(dataset, slips[slug])) for slug, dataset in printed.items()]
-    table2 = [(slug, metric) for slug, metric in cat.metrics.items() if metric.survey_table2 is not None]
-    slips |= {slug: slips_of(cat.survey, 2, slug, metric.name) for slug, metric in table2}
+    rated = {slug: metric for slug, metric in cat.metrics.items() if metric.survey_table2 is not None}
+    slips |= {slug: slips_of(cat.survey, 2, slug, metric.name) for slug, metric in rated.items()}
+    table2 = [(slug, metric, beside_table2(metric, slips[slug])) for slug, metric in rated.items()]
     common = {
         "s": cat.survey,
         "figure": figure,
@@ -140,7 +142,12 @@ def write(cat: Any, out: Path) -> list[Path]:
             "The methods the survey names, and those the editors added.",
             "members",
         ),
-        ("disagreements", "Where its sources disagree", "Both readings of a method, with reasons.", "disagreements"),
+        (
+            "disagreements",
+            "Where it and its sources disagree",
+            "Both sides, with reasons.",
+            "disagreements",
+        ),
         ("slips", "Its slips", "What the survey prints, what is correct, and the evidence.", "slips"),
     ]
     return [

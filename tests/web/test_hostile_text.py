@@ -62,7 +62,9 @@ def hostile(cat, tmp_path_factory):
 
 HOSTILE_PAGES = [
     "methods/nuwa_xl", "methods", "datasets/ucf_101", "datasets", "metrics/fvd", "metrics", "survey/slips",
-    "survey/members", "survey/tables", "survey/lengths", "methods/fdm",
+    "survey/members", "survey/tables", "survey/lengths", "survey/timeline",
+    "survey/disagreements", "methods/fdm", "choose", "claims", "compare",
+    "compare/reproduced-1", "level-field",
 ]  # fmt: skip
 
 
@@ -73,7 +75,23 @@ def test_hostile_text_stays_text(hostile, root, folder):
     assert not {"script", "img", "iframe", "object", "style", "input", "em", "del", "mark"} & set(tags.tags)
     assert not [a for a in tags.attributes if a[1].startswith("on")]
     links = [value for _, name, value in tags.attributes if name in ("href", "src")]
-    assert not [link for link in links if not re.fullmatch(r"(https?://|#|[a-z0-9_./-]+(#|$))[^\s<>\"]*", link)]
+    assert not [link for link in links if not re.fullmatch(r"(https?://|#|[a-z0-9_./-]+([#?]|$))[^\s<>\"]*", link)]
+
+
+def test_hostile_text_stays_text_in_the_data_of_scripts(hostile):
+    def kept(name):
+        text = (hostile[0] / "assets" / f"{name}.js").read_text(encoding="utf-8")
+        assert "<" not in text and "\u202e" not in text
+        return json.loads(text.partition(" = ")[2].removesuffix(";\n"))
+
+    shown = []
+    for html, _ in kept("compare-data")["methods"]["nuwa_xl"]["cells"]:  # the one script whose data is HTML
+        tags = parsed(html)
+        assert set(tags.tags) <= {"a", "span"}
+        assert not [value for _, name, value in tags.attributes if name.startswith("on") or "script" in (value or "")]
+        shown.append("".join(tags.text))
+    assert sum(HOSTILE.replace("\u202e", "") in text for text in shown) > 5
+    assert len(kept("methods-data")["rows"]) == len(kept("methods-text"))
 
 
 def test_hostile_text_shows_in_full(hostile, root):

@@ -78,6 +78,8 @@ def _short(name: str) -> str:
 def _pattern(name: str) -> re.Pattern[str]:
     """The name as a word of its own; hyphens, dots and spaces inside may differ ("ModelScope T2V", "ModelscopeT2V")."""
     parts = [re.escape(part) for part in re.findall(r"[^\W_]+", name)]
+    if not parts:
+        return re.compile(r"(?!)")  # a name without letters is found nowhere
     loose = len("".join(parts)) > 4  # a short name as it is written, so that no other word is taken for it
     return re.compile(r"(?<![\w-])" + r"[\W_]?".join(parts) + r"(?![\w-])", re.IGNORECASE if loose else 0)
 
