@@ -56,7 +56,8 @@ def draw(section: str, title: str, text: str) -> bytes:
     picture = Image.new("L", SIZE, 0)
     pen = ImageDraw.Draw(picture)
     pen.rectangle((0, 0, 15, SIZE[1]), fill=_MARK)
-    pen.text((_MARGIN, 64), section, fill=_MUTED, font=font(30))
+    for line in wrapped(section, font(30), _ROOM, 1):
+        pen.text((_MARGIN, 64), line, fill=_MUTED, font=font(30))
     size = next((s for s in _TITLES if len(wrapped(title, font(s), _ROOM, 9)) <= 2), _TITLES[-1])
     y = 116
     for line in wrapped(title, font(size), _ROOM, 2):
