@@ -9,7 +9,7 @@
     return element;
   };
   const choice = (title, options, changed) => {
-    const select = make("select", {}, ...options.map(([value, words]) => make("option", { value }, words)));
+    const select = make("select", { "aria-label": title }, ...options.map(([value, words]) => make("option", { value }, words)));
     select.addEventListener("change", () => changed(select.value));
     return make("label", {}, title, select);
   };

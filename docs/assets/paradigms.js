@@ -122,8 +122,8 @@
     return element;
   };
   const slider = (title, key, min, max, step, unit) => {
-    const output = make("output", {});
-    const input = make("input", { type: "range", min, max, step, value: state[key] });
+    const output = make("b");
+    const input = make("input", { type: "range", min, max, step, value: state[key], "aria-label": title });
     const told = () => {
       output.textContent = `${state[key]} ${unit}`;
       input.setAttribute("aria-valuetext", output.textContent);
