@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
+
+from markupsafe import Markup
 
 from kiloframe.results import Media
 from kiloframe.schema import Method
 from kiloframe.web import relations
 from kiloframe.web.cells import claim_cells
+from kiloframe.web.markdown import escape
 from kiloframe.web.sources import Opening, opening
 from kiloframe.web.verdicts import Run
 
-__all__ = ["Checked", "checked", "context", "film", "named_by"]
+__all__ = ["Checked", "checked", "coded", "context", "film", "named_by"]
 
 
 class Checked(NamedTuple):
@@ -50,6 +54,12 @@ def film(run: Run | None) -> Media | None:
     return max(films, key=lambda item: item.frames or 0, default=None)
 
 
+def coded(text: str) -> Markup:
+    """Plain text, escaped, with what stands in backticks as code."""
+    parts = (escape(part) for part in re.split(r"`([^`]+)`", text))
+    return Markup("").join(Markup(f"<code>{part}</code>") if n % 2 else part for n, part in enumerate(parts))
+
+
 def _opening(slug: str) -> Opening | None:
     """What the reproduction's file says of itself; None where there is no reproduction."""
     import reproductions
@@ -76,5 +86,6 @@ def context(cat: Any, method: Method, run: Run | None, ran: list[str], pointing:
         "film": film(run),
         "cells": claim_cells(run[1] / f"{method.slug}.ipynb") if run else {},
         "code": code,
+        "coded": coded,
         "source_page": f"reproductions/{method.slug}/" if code else None,
     }

@@ -13,7 +13,7 @@ from kiloframe.results import Media
 from kiloframe.schema import Correction
 from kiloframe.web import methods as method_pages
 from kiloframe.web.cells import claim_cells
-from kiloframe.web.method_page import checked, film, named_by
+from kiloframe.web.method_page import checked, coded, film, named_by
 from kiloframe.web.relations import difference, measured_by, nearest, neighbours, place
 
 ORDER = ["what", "why", "how", "long", "results", "claims", "reproduction", "cite", "related", "sources"]
@@ -83,6 +83,10 @@ def test_deviations_stand_on_the_page_and_the_code_is_a_click_away(built, root):
     listed = re.search(r"Deviations.*", (root / "reproductions/methods/fdm.py").read_text("utf-8"))
     assert listed and re.search(r"\d+ deviations", text)
     assert '<a href="../../reproductions/fdm/index.html">The code, line by line</a>' in page_of(built, "fdm")
+
+
+def test_backticks_become_code_and_nothing_else_does():
+    assert str(coded("a `b_c` <d> `e")) == "a <code>b&#95;c</code> &#60;d&#62; &#96;e"
 
 
 def test_a_claim_leads_to_the_cell_that_judged_it(built, root, cat):
