@@ -7,10 +7,10 @@ import pytest
 
 AXE = Path(axe_playwright_python.__file__).with_name("axe.min.js").read_text("utf-8")
 PAGES = [
-    "", "404.html", "methods/", "methods/fdm/", "methods/sora/", "compare/?m=fdm,nuwa_xl,tats", "choose/", "claims/",
-    "level-field/", "datasets/", "datasets/ucf_101/", "metrics/fvd/", "survey/", "survey/lengths/", "survey/timeline/",
-    "survey/paradigms/", "survey/tables/", "survey/disagreements/", "reproductions/", "reproductions/fdm/",
-    "notebooks/fdm/", "query/", "api/json/", "reference/kiloframe/",
+    "", "404.html", "methods/", "methods/fdm/", "methods/sora/", "compare/?methods=fdm,nuwa_xl,tats", "choose/",
+    "claims/", "level-field/", "datasets/", "datasets/ucf_101/", "metrics/fvd/", "survey/", "survey/lengths/",
+    "survey/timeline/", "survey/paradigms/", "survey/tables/", "survey/disagreements/", "reproductions/",
+    "reproductions/fdm/", "notebooks/fdm/", "query/", "api/json/", "reference/kiloframe/",
 ]  # fmt: skip
 # One kind of row, code block or card is like the next: enough of them stay to be looked at.
 TRIM = """() => {

@@ -69,7 +69,7 @@ def opened(chromium, hostile):
     context.close()
 
 
-@pytest.mark.parametrize("path", [*KEPT, "compare?m=nuwa_xl,tats,phenaki", f"methods?text={quote(HOSTILE)}"])
+@pytest.mark.parametrize("path", [*KEPT, "compare?methods=nuwa_xl,tats,phenaki", f"methods?text={quote(HOSTILE)}"])
 def test_hostile_records_stay_text_and_within_the_screen(opened, path):
     page = opened(path)
     assert page.locator(".md-content :is(img[src=x], [onerror], [onclick], script)").count() == 0
