@@ -52,7 +52,7 @@ def difference(method: Method, other: Method, names: Mapping[str, str]) -> str:
     elif ours == theirs:
         shared.append(WORDS[ours])
     else:
-        apart.append(f"{WORDS[theirs]} instead of {WORDS[ours]}")
+        apart.append(WORDS[theirs] if "other" in (ours, theirs) else f"{WORDS[theirs]} instead of {WORDS[ours]}")
     made, there = method.generator.editors.value, other.generator.editors.value
     if set(made) == set(there):
         shared.append(_words(there))

@@ -154,6 +154,12 @@ def test_both_paradigms_share_each(methods, names):
     assert "also the other paradigm" in difference(methods["nuwa_xl"], methods["fdm"], names)
 
 
+def test_neither_paradigm_is_not_put_in_place_of_one(methods, names):
+    assert methods["sora"].paradigm.editors.value == "other"
+    assert "divide and conquer; GAN instead of diffusion" in difference(methods["sora"], methods["longvideogan"], names)
+    assert "neither paradigm; diffusion instead of GAN" in difference(methods["longvideogan"], methods["sora"], names)
+
+
 def test_what_is_unknown_is_not_compared(methods, names):
     silent = next(m for m in methods.values() if m.longest_shown.frames is None and m.longest_shown.seconds is None)
     assert "shows" not in difference(methods["nuwa_xl"], silent, names)
