@@ -12,7 +12,7 @@ from reproductions.parts.schedules import NAMES, schedule
 
 ROOT = Path(__file__).resolve().parents[2]
 PHONE = {"viewport": {"width": 390, "height": 844}}
-SHOWN = "#kf-lengths li:not([hidden])"
+SHOWN = "#kf-lengths li:visible"
 
 
 @pytest.fixture
