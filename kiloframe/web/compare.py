@@ -9,6 +9,7 @@ from typing import Any, NamedTuple, get_args
 from markupsafe import Markup
 
 from kiloframe import schema
+from kiloframe.commands.output import clean
 from kiloframe.comparison import differ, facts
 from kiloframe.files import write_atomically
 from kiloframe.filters import has_reproduction
@@ -117,7 +118,9 @@ def cells(cat: Any, page: Page, method: Method, claims: Sequence[Judged]) -> lis
     out = []
     for field, html in zip(FIELDS, together.split(_BETWEEN), strict=True):
         values = [known[name] for name in field.of]
-        out.append(Cell(Markup(html.strip()), ["" if value in (None, [], "") else repr(value) for value in values]))
+        out.append(
+            Cell(Markup(html.strip()), ["" if value in (None, [], "") else clean(repr(value)) for value in values])
+        )
     return out
 
 
@@ -129,7 +132,7 @@ def differing(columns: Sequence[Sequence[Cell]]) -> list[bool]:
 
 def _deeper(cell: Cell) -> Cell:
     """The cell for a page one folder further down; all its links lead up and are made by `cells`."""
-    return cell._replace(html=Markup(cell.html.replace('href="../', 'href="../../')))
+    return cell._replace(html=Markup(str(cell.html).replace('href="../', 'href="../../')))
 
 
 def write(cat: Any, claims: Mapping[str, Sequence[Judged]], out: Path) -> list[Path]:
