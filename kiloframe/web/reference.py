@@ -16,7 +16,7 @@ _PAGES = (
     ("results", "Runs and results", "Executing notebooks, and the record of what a run found.",
      ("kiloframe.execute", "kiloframe.results")),
     ("lint", "Lint rules", "The rules that `kiloframe lint` checks the facts by.", ("kiloframe.lint.*",)),
-    ("site", "The site", "How the pages you are reading are made.", ("kiloframe.web", "kiloframe.web.*")),
+    ("site", "The site", "How the pages you are reading are made.", ("kiloframe.web", "kiloframe.web.*", "kiloframe.web.figures.*")),
     ("reproductions", "Reproductions", "The contract every reproduction answers, training, video files, reports.",
      ("reproductions", "reproductions.*")),
     ("methods", "Methods", "The reproductions themselves, one file per method.", ("reproductions.methods.*",)),
