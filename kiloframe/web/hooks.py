@@ -102,6 +102,8 @@ def on_page_markdown(markdown: str, page: Any, config: Any, files: Any) -> str:
     if page.file.src_uri in _WIDE:
         page.meta.setdefault("hide", ["navigation", "toc"])
     boost = _BOOST.get(page.file.src_uri.split("/")[0].removesuffix(".md"))
+    if page.file.src_uri in _WIDE:  # a page that lists every record is no answer to the name of one
+        boost = 0.5
     if boost is not None and "search" not in page.meta:
         page.meta["search"] = {"boost": boost}
     return markdown
@@ -140,6 +142,10 @@ def on_post_build(config: Any) -> None:
     site = Path(config.site_dir)
     index = site / "search" / "search_index.json"
     content = json.loads(index.read_text("utf-8"))
+    for entry in content["docs"]:
+        if "#" in entry["location"]:  # a page is found by its tags, not each of its sections once more
+            entry.pop("tags", None)
+    index.write_text(json.dumps(content, separators=(",", ":")), "utf-8")
     for entry in content["docs"]:
         path, mark, anchor = entry["location"].partition("#")
         entry["location"] = (path + "index.html" if path.endswith("/") or not path else path) + mark + anchor

@@ -158,7 +158,7 @@ class Page(NamedTuple):
     """A page to write: its folder below the docs root (`methods/nuwa_xl`), title and description.
 
     `scripts` names the scripts in assets/ that this page loads beyond those of every page; a `wide` page has no column
-    beside its text.
+    beside its text; `tags` are words by which the search finds this page before all others that hold them.
     """
 
     folder: str
@@ -166,6 +166,7 @@ class Page(NamedTuple):
     description: str
     scripts: tuple[str, ...] = ()
     wide: bool = False
+    tags: tuple[str, ...] = ()
 
     @property
     def file(self) -> str:
@@ -236,6 +237,8 @@ def render(cat: Any, page: Page, template: str, out: Path, **context: Any) -> Pa
     """
     body = fragment(cat, page, template, **context)
     front = f"---\ntitle: {_quoted(page.title)}\ndescription: {_quoted(page.description)}\n"
+    if page.tags:
+        front += "tags:\n" + "".join(f"  - {_quoted(tag)}\n" for tag in page.tags)
     if page.scripts:
         front += "scripts:\n" + "".join(f"  - assets/{name}\n" for name in page.scripts)
     if page.wide:

@@ -107,6 +107,11 @@ def printed(result: ReportedResult) -> tuple[str, str]:
     return value, text
 
 
+def found_by(method: Method) -> tuple[str, ...]:
+    """What people type who look for a method: its name, slug, title, authors and arXiv id."""
+    return tuple(filter(None, (method.name, method.slug, method.title, *method.authors, method.arxiv)))
+
+
 def write(cat: Any, results: Results, bibtex: dict[str, str], out: Path) -> list[Path]:
     """Write methods/index.md and one page per method; `bibtex` maps slugs to citations. Returns the files written."""
     claims = {slug: judged(method, results.get(slug)) for slug, method in cat.methods.items()}
@@ -141,7 +146,7 @@ def write(cat: Any, results: Results, bibtex: dict[str, str], out: Path) -> list
         files.append(
             render(
                 cat,
-                Page(f"methods/{slug}", method.name, f"{method.name}: {method.distinguishing}"),
+                Page(f"methods/{slug}", method.name, f"{method.name}: {method.distinguishing}", tags=found_by(method)),
                 "method.md.j2",
                 out,
                 m=method,

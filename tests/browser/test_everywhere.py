@@ -3,6 +3,7 @@
 import json
 import re
 import zipfile
+from html import unescape
 from io import BytesIO
 from urllib.parse import urlsplit
 
@@ -43,7 +44,8 @@ def test_every_page_has_a_card_and_says_what_it_is(site):
     pages = [page for page in sorted(site.rglob("*.html")) if page.name != "404.html"]
     said, weight = {}, 0
     for page in pages:
-        head = dict(HEAD.findall(page.read_text("utf-8").partition("</head>")[0]))
+        found = HEAD.findall(page.read_text("utf-8").partition("</head>")[0])
+        head = {name: unescape(content) for name, content in found}
         card = (page.parent / head["og:image"]).resolve()
         assert Image.open(card).size == (1200, 630), page
         weight += card.stat().st_size
