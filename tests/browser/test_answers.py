@@ -131,6 +131,7 @@ def test_reasons_quote_the_facts_with_their_sources_and_own_up_to_the_unknown(op
     expect(page.locator("#kf-choose .kf-note")).to_contain_text("show less than 60 seconds")
     page.get_by_role("link", name="those that fit in the table of methods").click()
     expect(page).to_have_url(f"{address}/methods/?min_seconds=60&shown=1")
+    page.locator(".kf-explorer").wait_for()
     expect(page.locator("#kf-methods tbody tr:not([hidden])")).to_have_count(
         len(cat.methods.where(min_seconds=60, shown=True))
     )
@@ -200,8 +201,8 @@ def test_a_claim_leads_to_the_cell_that_produced_it(open_page, address, verdicts
         return
     link.click()
     expect(page).to_have_url(re.compile(rf"/notebooks/{slug}/#cell-\d+$"))
-    code = page.locator(f"{page.url.partition('#')[2].join(['#', ''])} ~ .highlight").first
-    expect(code).to_contain_text(id)
+    cell = page.url.partition("#")[2]
+    expect(page.locator(f"p:has(> [id='{cell}']) + .highlight")).to_contain_text(id)
 
 
 def test_without_javascript_every_claim_is_there(open_page, address):
