@@ -201,6 +201,7 @@ def test_a_claim_leads_to_the_cell_that_produced_it(open_page, address, verdicts
         return
     link.click()
     expect(page).to_have_url(re.compile(rf"/notebooks/{slug}/#cell-\d+$"))
+    page.wait_for_load_state()
     cell = page.url.partition("#")[2]
     expect(page.locator(f"p:has(> [id='{cell}']) + .highlight")).to_contain_text(id)
 
