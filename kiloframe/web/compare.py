@@ -146,7 +146,7 @@ def write(cat: Any, claims: Mapping[str, Sequence[Judged]], out: Path) -> list[P
     known = {
         "fields": [[field.key, field.title] for field in FIELDS],
         "most": MOST,
-        "methods": {slug: {"name": cat.methods[slug].name, "cells": column} for slug, column in columns.items()},
+        "methods": {slug: {"name": clean(cat.methods[slug].name), "cells": column} for slug, column in columns.items()},
     }
     data = out / "assets" / "compare-data.js"
     write_atomically(data, script("kfCompare", known))
