@@ -174,7 +174,9 @@ def test_the_zip_comes_last_and_the_sitemap_needs_an_address(tmp_path):
     for address in (None, "https://a.example/"):
         site = tmp_path / str(bool(address))
         (site / "search").mkdir(parents=True)
-        (site / "search" / "search_index.json").write_text('{"docs": [{"location": "a/#b"}]}')
+        (site / "search" / "search_index.json").write_text(
+            '{"docs": [{"location": "a/", "tags": ["x"]}, {"location": "a/#b", "tags": ["x"]}]}'
+        )
         (site / "sitemap.xml").write_text("<urlset/>")
         (site / "sitemap.xml.gz").write_bytes(b"")
         (site / "llms.txt").write_text("[a](b.json)")
@@ -184,6 +186,5 @@ def test_the_zip_comes_last_and_the_sitemap_needs_an_address(tmp_path):
         with zipfile.ZipFile(site / offline.NAME) as archive:
             assert "kiloframe-site/search/search_index.js" in archive.namelist()
             script = archive.read("kiloframe-site/search/search_index.js").decode()
-        assert (
-            json.loads(script.removeprefix("var __index = ").rstrip(";\n"))["docs"][0]["location"] == "a/index.html#b"
-        )
+        docs = json.loads(script.removeprefix("var __index = ").rstrip(";\n"))["docs"]
+        assert docs == [{"location": "a/index.html", "tags": ["x"]}, {"location": "a/index.html#b"}]
