@@ -46,7 +46,7 @@
 
   // Whatever scrolls sideways can be reached by keyboard, and only while it does.
   const reach = () => {
-    const boxes = ".md-typeset__scrollwrap, .kf-math, .kf-output-html, .kf-figure, .md-content pre > code";
+    const boxes = ".md-typeset__scrollwrap, .md-content :is(table, pre > code), .kf-math, .kf-output-html, .kf-figure";
     for (const box of document.querySelectorAll(boxes)) {
       const scrolls = box.scrollWidth > box.clientWidth && getComputedStyle(box).overflowX !== "visible";
       if (scrolls && !box.hasAttribute("tabindex")) {

@@ -24,7 +24,8 @@ _TITLES = (96, 78, 62, 50)  # sizes to try until the title fits on two lines
 
 def wrapped(words: str, font: FreeTypeFont, room: int, most: int) -> list[str]:
     """`words` in at most `most` lines of `room` pixels; a word that is too long is broken, what is left is cut off."""
-    lines, line = [], ""
+    lines: list[str] = []
+    line = ""
     for word in words.split():
         while font.getlength(word) > room:
             keep = max(n for n in range(1, len(word)) if n == 1 or font.getlength(word[:n]) <= room)

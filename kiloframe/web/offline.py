@@ -44,4 +44,4 @@ def link(site: Path, made: Path) -> None:
                 f'<a href="{up}{NAME}" download>{NAME}</a> ({size}) is the whole site: unpack it and open '
                 "<code>index.html</code>. Nothing else is needed, no server and no network."
             )
-            page.write_text(_PLACE.sub(lambda found, words=words: f"{found[1]}{words}{found[3]}", html), "utf-8")
+            page.write_text(_PLACE.sub(rf"\g<1>{words}\g<3>", html), "utf-8")

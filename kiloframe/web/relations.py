@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from kiloframe.filters import used
@@ -30,11 +30,11 @@ class Place(NamedTuple):
     unit: str
 
 
-def _words(values: list[str]) -> str:
+def _words(values: Sequence[str]) -> str:
     return ", ".join(WORDS.get(value, value) for value in values)
 
 
-def _new(theirs: list[str], ours: list[str]) -> list[str]:
+def _new(theirs: Sequence[str], ours: Sequence[str]) -> list[str]:
     return [value for value in theirs if value not in ours and value != "none"]
 
 
@@ -111,7 +111,8 @@ def neighbours(
     method: Method, methods: Mapping[str, Method], named_by: list[str], names: Mapping[str, str], many: int = 3
 ) -> list[Neighbour]:
     """Those the record names, those whose records name it (`named_by`), then the `many` closest of the rest."""
-    named = list(dict.fromkeys(p.ref for p in method.related if p.ref in methods and p.ref != method.slug))
+    refs = [pointer.ref for pointer in method.related if pointer.ref and pointer.ref != method.slug]
+    named = [ref for ref in dict.fromkeys(refs) if ref in methods]
     named_by = [slug for slug in named_by if slug not in named]
     rest = [slug for slug in methods if slug not in {*named, *named_by, method.slug}]
     listed = [(slug, "named by this record") for slug in named]
