@@ -12,11 +12,12 @@ from kiloframe import schema
 from kiloframe.errors import UserError
 from kiloframe.lengths import longest
 from kiloframe.schema import Method
+from kiloframe.verdicts import VERDICTS, verdicts
 from kiloframe.words import choose
 
 __all__ = [
-    "code", "control", "generator", "has_reproduction", "length", "membership", "paradigm", "reproduction", "text",
-    "uses", "year",
+    "code", "control", "generator", "has_reproduction", "length", "membership", "paradigm", "reproduction", "searched",
+    "text", "used", "uses", "verdict", "year",
 ]  # fmt: skip
 
 Test = Callable[[Method], bool]
@@ -68,14 +69,15 @@ def uses(value: Any, what: str, field: str, known: Collection[str]) -> Test | No
     if value is None:
         return None
     wanted = choose(_many(value), what, known)
+    return lambda method: not wanted.isdisjoint(used(method, field))
+
+
+def used(method: Method, field: str) -> list[str]:
+    """The slugs of the `datasets` or `metrics` a method lists or reports a result with, sorted."""
     in_result = field.removesuffix("s")
-
-    def test(method: Method) -> bool:
-        listed = {entry.ref for entry in getattr(method, field)}
-        reported = {entry.ref for entry in (getattr(row, in_result) for row in method.results) if entry is not None}
-        return not wanted.isdisjoint(listed | reported)
-
-    return test
+    listed = {entry.ref for entry in getattr(method, field)}
+    reported = {entry.ref for entry in (getattr(row, in_result) for row in method.results) if entry is not None}
+    return sorted(ref for ref in listed | reported if ref is not None)
 
 
 def control(value: Any) -> Test | None:
@@ -149,10 +151,15 @@ def text(value: Any) -> Test | None:
         return None
 
     def test(method: Method) -> bool:
-        haystack = _plain("\n".join(_searched(method)))
+        haystack = searched(method)
         return all(word in haystack for word in words)
 
     return test
+
+
+def searched(method: Method) -> str:
+    """All the text of a method that is searched, as it is compared: see `_plain`."""
+    return _plain("\n".join(_searched(method)))
 
 
 def _searched(method: Method) -> list[str]:
@@ -185,3 +192,11 @@ def has_reproduction(slug: str) -> bool:
     """Whether reproductions/methods/<slug>.py lies beside this package; reproductions is not imported."""
     top = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
     return os.path.isfile(os.path.join(top, "reproductions", "methods", f"{slug}.py"))
+
+
+def verdict(value: Any) -> Test | None:
+    """By what our runs found about any claim of the method; raises UserError where there are no results to read."""
+    if value is None:
+        return None
+    wanted = choose(_many(value), "verdict", VERDICTS)
+    return lambda method: not wanted.isdisjoint(verdicts(method).values())

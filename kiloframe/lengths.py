@@ -56,6 +56,7 @@ def longest(method: Method, shown: bool = False) -> Length:
         frames = value if unit == "frames" else None
         seconds = value if unit == "seconds" else None
         words, locator, seen = define.words, define.locator, define.seen
+    frames, seconds = (None if value is None else _whole(value) for value in (frames, seconds))
     stated = frames if unit == "frames" else seconds
     converted = None
     if fps and frames is None and seconds is not None:

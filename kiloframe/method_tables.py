@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from kiloframe.columns import METHOD, PLACE, columns, text_of
-from kiloframe.filters import has_reproduction
+from kiloframe.filters import has_reproduction, used
 from kiloframe.lengths import longest
+from kiloframe.verdicts import summary, verdicts
 
 if TYPE_CHECKING:
     from kiloframe.catalogue import Catalogue
@@ -39,7 +40,10 @@ METHODS = columns("""
     paradigm_why        text     the editors' reason
     paradigm_survey     text*    the survey's reading
     generators          text     editors' reading, joined by ", "; one row each in method_generators
+    generators_survey   text     the survey's reading, joined by ", "
     control_signals     text     joined by ", "; one row each in method_controls
+    datasets            text     slugs of those it uses or reports a result on, joined by ", "
+    metrics             text     slugs of those it uses or reports, joined by ", "
     definition_stated   integer  1: the paper says what it calls long; 0: it does not; empty: unknown
     definition_unit     text*    frames or seconds, as stated
     definition_value    real     what the paper calls long, in that unit
@@ -66,6 +70,8 @@ METHODS = columns("""
     distinguishing      text     what sets it apart
     confidence          text*    the editors' confidence in the record: high, medium or low
     reproduction        integer  1: reproductions/methods has an implementation
+    claims              integer  how many claims the record lists
+    verdicts            text     what our runs found: "2 held, 1 not run"; empty: there are no results to read
 """)
 
 
@@ -78,13 +84,14 @@ def methods(cat: Catalogue) -> Iterator[Row]:
             m.membership.by, m.membership.rule, m.membership.why,
             m.paradigm.editors.value, m.paradigm.editors.by, m.paradigm.editors.locator, m.paradigm.editors.why,
             m.paradigm.survey.value if m.paradigm.survey else None,
-            ", ".join(m.generator.editors.value), ", ".join(m.control_signals),
+            ", ".join(m.generator.editors.value), ", ".join(m.generator.survey.value) if m.generator.survey else None,
+            ", ".join(m.control_signals), ", ".join(used(m, "datasets")), ", ".join(used(m, "metrics")),
             None if define.stated is None else int(define.stated),
             stated.unit, stated.value, stated.frames, stated.seconds, define.words, define.locator, define.seen,
             shown.frames, shown.seconds, shown.fps, shown.converted, shown.words, shown.locator, shown.seen,
             text_of(m.training.clip_frames), text_of(m.training.fps), m.training.resolution, m.training.locator,
             m.training.seen, m.representation, m.architecture, m.mechanism, m.distinguishing, m.confidence,
-            int(has_reproduction(m.slug)),
+            int(has_reproduction(m.slug)), len(m.claims), summary(m),
         )  # fmt: skip
 
 
@@ -129,13 +136,15 @@ CLAIMS = columns(f"""
     number    text   the paper's number for it
     toy_test  text   how it is tested at toy scale, against which ablation
     {PLACE}
+    verdict   text*  of our run: held, not-held, inconclusive, not-judged or not-run; empty: no results to read
 """)
 
 
 def claims(cat: Catalogue) -> Iterator[Row]:
     for m in cat.methods.values():
+        found = verdicts(m, missing_ok=True)
         for c in m.claims:
-            yield m.slug, c.id, c.says, c.number, c.toy_test, c.locator, c.seen
+            yield m.slug, c.id, c.says, c.number, c.toy_test, c.locator, c.seen, found.get(c.id)
 
 
 METHOD_GENERATORS = columns(f"""

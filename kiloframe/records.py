@@ -78,6 +78,7 @@ class Methods(Records[Method]):
         year: int | str | list[int | str] | None = None,
         text: str | None = None,
         reproduction: bool | None = None,
+        verdict: OneOrMore = None,
         by: str = "editors",
         shown: bool = False,
     ) -> Methods:
@@ -97,6 +98,8 @@ class Methods(Records[Method]):
         - `text`: words that must all occur in slug, name, title, authors, venue, arXiv id, mechanism, what is
           distinguishing, claims, or the paraphrase of what the survey says; case, accents and hyphens do not matter.
         - `reproduction`: True for methods with an implementation in reproductions/methods, False for those without.
+        - `verdict`: held, not-held, inconclusive, not-judged or not-run; our runs found this about at least one of the
+          method's claims. Needs the results of a checkout.
 
         Raises UserError for a value that does not exist, with the nearest matches and the allowed values.
         """
@@ -114,6 +117,7 @@ class Methods(Records[Method]):
             filters.year(year),
             filters.text(text),
             filters.reproduction(reproduction),
+            filters.verdict(verdict),
         ]
         wanted = [test for test in tests if test is not None]
         kept = {slug: method for slug, method in self._records.items() if all(test(method) for test in wanted)}

@@ -168,6 +168,10 @@ def test_each_filter_keeps_what_it_says(cat):
     assert (
         keep(reproduction=True).keys() >= {"fdm"} and len(keep(reproduction=True)) + len(keep(reproduction=False)) == 51
     )
+    assert keep(verdict="not_run").keys() | keep(verdict=["held", "not held", "inconclusive"]).keys() == set(
+        cat.methods
+    )
+    assert "fdm" in keep(verdict="held") and "sora" not in keep(verdict="held")
     assert keep(code=["full", "partial"]).keys() == {
         m.slug for m in cat.methods.values() if m.code_status.value in ("full", "partial")
     }
@@ -209,6 +213,7 @@ def test_a_number_beside_no_definition_is_no_definition(cat):
         ({"text": 3}, "it takes words"),
         ({"reproduction": "yes"}, "it takes True or False"),
         ({"shown": 1}, "shown is 1"),
+        ({"verdict": "hold"}, "'hold' is not a verdict; nearest: held, not-held; allowed: held, not-held, "),
     ],
 )
 def test_bad_filters_say_what_is_allowed(cat, given, said):

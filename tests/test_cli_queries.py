@@ -71,6 +71,9 @@ def test_every_example_of_the_help_works(ask, line, tmp_path, monkeypatch):
         (["--min-seconds", "60", "--max-seconds", "600"], {"min_seconds": 60, "max_seconds": 600}),
         (["--year", "2021-2022", "--year", "2024"], {"year": ["2021-2022", "2024"]}),
         (["--text", "mask", "--text", "transformer"], {"text": "mask transformer"}),
+        (["--reproduction"], {"reproduction": True}),
+        (["--no-reproduction", "--year", "2022"], {"reproduction": False, "year": 2022}),
+        (["--verdict", "held,not_held"], {"verdict": ["held", "not-held"]}),
     ],
 )  # fmt: skip
 def test_list_filters_as_the_library_does(ask, cat, arguments, where):
@@ -101,6 +104,17 @@ def test_sort_puts_the_unknown_last(ask, cat):
     assert down[: len(known)] == known[::-1] and set(down[len(known) :]) == {None}
 
 
+def test_sort_takes_words_in_any_case_and_the_word_unknown_for_unknown(ask, cat):
+    names = [row["name"] for row in json.loads(ask("list", "--sort", "name", "--columns", "name", "--format", "json"))]
+    assert names == sorted(names, key=str.lower) != sorted(names)
+    rows = json.loads(ask("list", "--sort", "-code-status", "--columns", "slug,code_status", "--format", "json"))
+    status = [row["code_status"] for row in rows]
+    known = [value for value in status if value != "unknown"]
+    assert status[: len(known)] == sorted(known, reverse=True) and "unknown" in status
+    full = [row["slug"] for row in rows if row["code_status"] == "full"]
+    assert full == sorted(full), "what is equal stays in the order of the slugs"
+
+
 def test_csv_has_all_columns_and_md_the_short_ones(ask, cat):
     from kiloframe.tables import TABLES
 
@@ -113,6 +127,7 @@ def test_csv_has_all_columns_and_md_the_short_ones(ask, cat):
 
 def test_table_shows_the_reading_and_the_length_that_were_asked_for(ask):
     assert "paradigm_survey" in ask("list", "--by", "survey", "--paradigm", "divide-and-conquer").splitlines()[0]
+    assert "generators_survey" in ask("list", "--by", "survey", "--generator", "gan").splitlines()[0]
     assert "shown_seconds" in ask("list", "--shown", "--min-seconds", "60").splitlines()[0]
 
 

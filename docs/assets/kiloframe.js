@@ -44,6 +44,27 @@
   });
   document.addEventListener("scroll", () => last && last.matches(":hover, :focus") && place(last), { passive: true, capture: true });
 
+  // Whatever scrolls sideways can be reached by keyboard, and only while it does.
+  const reach = () => {
+    const boxes = ".md-typeset__scrollwrap, .md-content :is(table, pre > code), .kf-math, .kf-output-html, .kf-figure";
+    for (const box of document.querySelectorAll(boxes)) {
+      const scrolls = box.scrollWidth > box.clientWidth && getComputedStyle(box).overflowX !== "visible";
+      if (scrolls && !box.hasAttribute("tabindex")) {
+        box.tabIndex = 0;
+        box.dataset.kfReach = "";
+      } else if (!scrolls && "kfReach" in box.dataset) {
+        box.removeAttribute("tabindex");
+        delete box.dataset.kfReach;
+      }
+    }
+  };
+  addEventListener("load", reach);
+  let waiting = 0;
+  addEventListener("resize", () => {
+    cancelAnimationFrame(waiting);
+    waiting = requestAnimationFrame(reach);
+  });
+
   // The moving picture of the front page moves by itself only for readers who have not asked for less motion.
   const still = matchMedia("(prefers-reduced-motion: reduce)");
   for (const video of document.querySelectorAll("video[data-kf-play]")) {

@@ -26,6 +26,7 @@ REPEATABLE = {
     "control": "A control signal, such as text, image or action.",
     "membership": "survey-text or editors.",
     "code": "Status of the authors' code: full, partial, none, gone or unknown.",
+    "verdict": "Found about one of its claims: held, not-held, inconclusive, not-judged or not-run.",
 }
 
 
@@ -42,6 +43,7 @@ def _filters(function: Callable[..., Any]) -> Callable[..., Any]:
         click.option("--shown", is_flag=True, help="Lengths are those of the longest video shown."),
         click.option("--year", multiple=True, metavar="YEAR", help="First public: 2023 or 2022-2023. Repeatable."),
         click.option("--text", multiple=True, metavar="WORDS", help="Words that must all occur. Repeatable."),
+        click.option("--reproduction/--no-reproduction", default=None, help="With, or without, a reproduction here."),
         click.option("--by", type=Name(("editors", "survey")), default="editors", help="Whose paradigm and generator."),
     ]
     for option in reversed(options):
@@ -69,13 +71,15 @@ def command(form: str, columns: tuple[str, ...], sort: str | None, **given: Any)
       kiloframe list --min-seconds 60 --shown --sort -shown_seconds
       kiloframe list --dataset ucf-101 --metric fvd --year 2022-2023 --format csv
       kiloframe list --text "temporal attention" --columns slug,title --format md
+      kiloframe list --reproduction --verdict held,not-held
       kiloframe list --membership survey-text --format bibtex
     """
     import kiloframe
 
     cat = kiloframe.load()
     wanted: dict[str, Any] = {name: split(given[name]) or None for name in (*REPEATABLE, "year")}
-    wanted |= {name: given[name] for name in ("min_frames", "max_frames", "min_seconds", "max_seconds", "shown", "by")}
+    same = ("min_frames", "max_frames", "min_seconds", "max_seconds", "shown", "reproduction", "by")
+    wanted |= {name: given[name] for name in same}
     methods = cat.methods.where(text=" ".join(given["text"]) or None, **wanted)
     slugs = list(methods) if sort is None else _sorted(cat, methods, sort)
     if form == "bibtex":
@@ -105,7 +109,7 @@ def _columns(asked: list[str], form: str, by: str, shown: bool) -> tuple[str, ..
     if form == "csv":
         return tuple(known)
     lengths = {"definition_frames": "shown_frames", "definition_seconds": "shown_seconds"} if shown else {}
-    readings = {"paradigm": "paradigm_survey"} if by == "survey" else {}
+    readings = {"paradigm": "paradigm_survey", "generators": "generators_survey"} if by == "survey" else {}
     return tuple((lengths | readings).get(name, name) for name in SHOWN)
 
 
@@ -120,10 +124,14 @@ def _rows(cat: Catalogue, slugs: list[str], names: tuple[str, ...]) -> list[tupl
 
 
 def _sorted(cat: Catalogue, methods: Methods, sort: str) -> list[str]:
-    """The slugs by one column; with a leading hyphen from the largest; what is unknown last either way."""
+    """The slugs by one column, words in any case; with a leading hyphen from the largest; unknown last either way."""
     (name,) = _columns([sort.removeprefix("-")], "table", "editors", False)
     values = dict(zip(methods, (row[0] for row in _rows(cat, list(methods), (name,))), strict=True))
-    known = sorted((slug for slug in methods if values[slug] not in (None, "")), key=lambda slug: values[slug])
-    if sort.startswith("-"):
-        known.reverse()
-    return known + [slug for slug in methods if values[slug] in (None, "")]
+    unknown = (None, "", "unknown")
+
+    def key(slug: str) -> Any:
+        value = values[slug]
+        return value.lower() if isinstance(value, str) else value
+
+    known = sorted((s for s in methods if values[s] not in unknown), key=key, reverse=sort.startswith("-"))
+    return known + [slug for slug in methods if values[slug] in unknown]

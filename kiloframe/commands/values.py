@@ -71,7 +71,10 @@ class FilterValue(click.ParamType):
     def allowed(self) -> list[str]:
         """The values this filter knows."""
         from kiloframe import schema
+        from kiloframe.verdicts import VERDICTS
 
+        if self.field == "verdict":
+            return list(VERDICTS)
         literals = {
             "paradigm": schema.Paradigm,
             "generator": schema.Generator,

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from kiloframe.errors import UserError
 from kiloframe.web import embed, mathml
+from kiloframe.web.figures import contest
 from kiloframe.web.notebooks import video_tag
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ def write_pages(cat: Catalogue, results: _Results, root: Path, docs: Path, studi
     ran = {**results, **(studies or {})}
     fixed: dict[str, Part] = {
         "counts": counts(cat, results), "moving-picture": moving_picture(results, docs), "networks": networks,
-        "world-network": lambda: world_network(root),
+        "size": lambda kind: str(len(getattr(cat, kind))), "world-network": lambda: world_network(root),
     }  # fmt: skip
     for file in written:
         where = f"docs/{file.as_posix()}"
@@ -135,7 +136,14 @@ def counts(cat: Catalogue, results: _Results) -> str:
 
 
 def moving_picture(results: _Results, docs: Path) -> str:
-    """One of our own videos for the front page, the longest there is; a drawing of frames where nothing has run."""
+    """The film of the front page: both paradigms side by side, or where no such film was made the longest there is.
+
+    Film and poster are copied to assets/front; a drawing of frames where nothing has run.
+    """
+    found = contest.find(results)
+    if found is not None:
+        result, folder, _ = results[found.contest.slug]
+        return contest.picture(found, result, _film(found.media, folder / found.contest.slug, docs))
     shown: list[tuple[int, str, Media]] = [
         (media.frames or 0, slug, media)
         for slug, (result, folder, _) in sorted(results.items())
@@ -145,14 +153,18 @@ def moving_picture(results: _Results, docs: Path) -> str:
     if not shown:
         return '<img class="kf-hero-still" src="assets/logo.svg" alt="" width="160" height="160">'
     _, slug, media = max(shown, key=lambda item: item[:2])
+    tag = _film(media, results[slug][1] / slug, docs)
+    words = f"{escape(media.caption)} " + f'<a href="notebooks/{slug}/index.html">See the run</a>'
+    return f'<figure class="kf-moving">{tag}<figcaption>{words}</figcaption></figure>'
+
+
+def _film(media: Media, folder: Path, docs: Path) -> str:
+    """The video with its poster, copied from `folder`; it plays by itself where motion is welcome."""
     copied = docs / "assets" / "front"
     copied.mkdir(parents=True, exist_ok=True)
-    folder = results[slug][1] / slug
     shutil.copy(folder / media.file, copied / media.file)
     poster = None
     if media.poster and (folder / media.poster).is_file():
         shutil.copy(folder / media.poster, copied / media.poster)
         poster = f"assets/front/{media.poster}"
-    tag = video_tag(f"assets/front/{media.file}", poster, media.alt).replace("<video ", "<video data-kf-play ", 1)
-    words = f"{escape(media.caption)} " + f'<a href="notebooks/{slug}/index.html">See the run</a>'
-    return f'<figure class="kf-moving">{tag}<figcaption>{words}</figcaption></figure>'
+    return video_tag(f"assets/front/{media.file}", poster, media.alt).replace("<video ", "<video data-kf-play ", 1)

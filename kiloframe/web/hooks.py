@@ -1,4 +1,6 @@
-"""mkdocs hooks: the navigation from what was written, links that work from disk, and search without a server."""
+"""mkdocs hooks: the navigation from what was written, links that work from disk, search without a server, a picture per
+page for links elsewhere, and the whole site as one zip.
+"""
 
 from __future__ import annotations
 
@@ -8,8 +10,13 @@ from pathlib import Path
 from typing import Any
 
 from mkdocs.plugins import event_priority
+from mkdocs.utils import get_relative_url
 
-__all__ = ["from_disk", "navigation", "on_config", "on_page_markdown", "on_post_build", "on_post_page"]
+from kiloframe.web import cards, llms, offline, report
+
+__all__ = [
+    "from_disk", "navigation", "on_config", "on_page_context", "on_page_markdown", "on_post_build", "on_post_page",
+]  # fmt: skip
 
 _LINK = re.compile(r'(<a\b[^>]*?\shref=")([^"#?:]*)((?:[#?][^"]*)?")')
 # What a search should find first: methods, then the other facts; code last.
@@ -17,7 +24,18 @@ _BOOST = {"methods": 4.0, "datasets": 2.0, "metrics": 2.0, "survey": 2.0, "refer
 
 
 # Pages that are one wide table.
-_WIDE = tuple(f"{name}/index.md" for name in ("methods", "datasets", "metrics", "survey/lengths", "survey/tables"))
+_WIDE = tuple(
+    f"{name}/index.md"
+    for name in (
+        "methods",
+        "datasets",
+        "metrics",
+        "survey/lengths",
+        "survey/tables",
+        "survey/timeline",
+        "survey/paradigms",
+    )
+)
 
 
 def _pages(docs: Path, folder: str) -> list[Any]:
@@ -34,17 +52,19 @@ def navigation(docs: Path) -> list[Any]:
     notebooks = _pages(docs, "notebooks")
     studies = [page for page in notebooks if not (docs / "methods" / page.split("/")[1]).is_dir()]
     methods = [page for page in notebooks if page not in studies]
-    ran = _pages(docs, "reproductions")[:1] + methods + _pages(docs, "reproductions")[1:]
+    code = _pages(docs, "reproductions")
     judged = [f"{name}.md" for name in ("worlds/index", "measures", "feature-networks", "real-video")]
     judged = [name for name in judged if (docs / name).is_file()]
+    answers = [page for name in ("choose", "compare") for page in _pages(docs, name)[:1]]
+    found = [page for name in ("claims", "level-field") for page in _pages(docs, name)[:1]]
     survey = _pages(docs, "survey") or [name for name in ("survey.md",) if (docs / name).is_file()]
     nav: list[Any] = [{"Home": "index.md"}]
     for title, pages in (
-        ("Methods", _pages(docs, "methods")),
+        ("Methods", _pages(docs, "methods")[:1] + answers + _pages(docs, "methods")[1:]),
         ("Data sets", _pages(docs, "datasets")),
         ("Metrics", _pages(docs, "metrics")),
         ("The survey", survey),
-        ("Reproductions", ran),
+        ("Reproductions", code[:1] + found + methods + code[1:]),
         ("Worlds and measures", judged + studies),
         ("Guide", first),
         ("API", _pages(docs, "reference")),
@@ -82,23 +102,58 @@ def on_page_markdown(markdown: str, page: Any, config: Any, files: Any) -> str:
     if page.file.src_uri in _WIDE:
         page.meta.setdefault("hide", ["navigation", "toc"])
     boost = _BOOST.get(page.file.src_uri.split("/")[0].removesuffix(".md"))
+    if page.file.src_uri in _WIDE:  # a page that lists every record is no answer to the name of one
+        boost = 0.5
     if boost is not None and "search" not in page.meta:
         page.meta["search"] = {"boost": boost}
     return markdown
 
 
+def _card(src: str) -> str:
+    """The address of a page's card below the site's root: "assets/cards/methods/nuwa_xl.png"."""
+    return f"assets/cards/{src.removesuffix('.md').removesuffix('/index')}.png"
+
+
+def on_page_context(context: Any, page: Any, config: Any, nav: Any) -> Any:
+    """The page's picture, for the head of theme/main.html, with the site's whole address where it has one."""
+    card = _card(page.file.src_uri)
+    root = config.site_url.rstrip("/") if config.site_url else None
+    context["kf_card"] = f"{root}/{card}" if root else get_relative_url(card, page.url)
+    return context
+
+
 def on_post_page(output: str, page: Any, config: Any) -> str:
-    """Every page's links, as they are written to site/."""
-    return from_disk(output)
+    """Every page's links, as they are written to site/; and its picture beside them."""
+    section = " › ".join(part.title for part in reversed(page.ancestors))
+    picture = Path(config.site_dir) / _card(page.file.src_uri)
+    picture.parent.mkdir(parents=True, exist_ok=True)
+    said = page.meta.get("description") or config.site_description
+    title = str(config.site_name if page.is_homepage else page.title or config.site_name)
+    # Records describe themselves as "NAME: what sets it apart"; the name stands above it already.
+    picture.write_bytes(cards.draw(section, title, said.removeprefix(f"{title}: ")))
+    return from_disk(report.filled(output, config.repo_url))
 
 
 @event_priority(-100)
 def on_post_build(config: Any) -> None:
-    """After the search plugin: the same index as a script, for pages opened from disk, which may not fetch."""
-    index = Path(config.site_dir) / "search" / "search_index.json"
+    """After the search plugin: the same index as a script, for pages opened from disk, which may not fetch. At the
+    very end the zip, which holds everything else.
+    """
+    site = Path(config.site_dir)
+    index = site / "search" / "search_index.json"
     content = json.loads(index.read_text("utf-8"))
+    for entry in content["docs"]:
+        if "#" in entry["location"]:  # a page is found by its tags, not each of its sections once more
+            entry.pop("tags", None)
+    index.write_text(json.dumps(content, separators=(",", ":")), "utf-8")
     for entry in content["docs"]:
         path, mark, anchor = entry["location"].partition("#")
         entry["location"] = (path + "index.html" if path.endswith("/") or not path else path) + mark + anchor
     text = json.dumps(content, separators=(",", ":"))
     index.with_suffix(".js").write_text(f"var __index = {text};\n", "utf-8")
+    if not config.site_url:  # a sitemap without whole addresses lists nothing
+        for name in ("sitemap.xml", "sitemap.xml.gz"):
+            (site / name).unlink(missing_ok=True)
+    elif (site / "llms.txt").is_file():
+        (site / "llms.txt").write_text(llms.absolute((site / "llms.txt").read_text("utf-8"), config.site_url), "utf-8")
+    offline.link(site, offline.pack(site))

@@ -46,7 +46,8 @@ from markupsafe import Markup
 from kiloframe.files import write_atomically
 
 __all__ = [
-    "Line", "Page", "escape", "heading", "lines", "number", "plain", "record_link", "render", "safe_url", "sentence",
+    "Line", "Page", "escape", "fragment", "heading", "lines", "number", "plain", "record_link", "render", "safe_url",
+    "sentence",
 ]  # fmt: skip
 
 _TEMPLATES = Path(__file__).with_name("templates")
@@ -154,11 +155,18 @@ def _formula(words: str, indent: int) -> bool:
 
 
 class Page(NamedTuple):
-    """A page to write: its folder below the docs root (`methods/nuwa_xl`), title and description."""
+    """A page to write: its folder below the docs root (`methods/nuwa_xl`), title and description.
+
+    `scripts` names the scripts in assets/ that this page loads beyond those of every page; a `wide` page has no column
+    beside its text; `tags` are words by which the search finds this page before all others that hold them.
+    """
 
     folder: str
     title: str
     description: str
+    scripts: tuple[str, ...] = ()
+    wide: bool = False
+    tags: tuple[str, ...] = ()
 
     @property
     def file(self) -> str:
@@ -197,8 +205,8 @@ def _environment() -> jinja2.Environment:
     return environment
 
 
-def render(cat: Any, page: Page, template: str, out: Path, **context: Any) -> Path:
-    """Fill `template` (in templates/) and write it at the page's place below `out`; returns the file written.
+def fragment(cat: Any, page: Page, template: str, **context: Any) -> str:
+    """`template` (in templates/) filled in, as a part of `page`.
 
     The template sees `cat`, `page`, `to` (relative links) and what is given in `context`.
     """
@@ -218,8 +226,24 @@ def render(cat: Any, page: Page, template: str, out: Path, **context: Any) -> Pa
             return text[len(name) :]
         return f": {text}" if text else ""
 
-    body = _environment().get_template(template).render(cat=cat, page=page, to=page.to, ref=ref, rest=rest, **context)
-    front = f"---\ntitle: {_quoted(page.title)}\ndescription: {_quoted(page.description)}\n---\n\n"
+    filled = _environment().get_template(template)
+    return filled.render(cat=cat, page=page, to=page.to, ref=ref, rest=rest, **context)
+
+
+def render(cat: Any, page: Page, template: str, out: Path, **context: Any) -> Path:
+    """Fill `template` (in templates/) and write it at the page's place below `out`; returns the file written.
+
+    The template sees what `fragment` gives it.
+    """
+    body = fragment(cat, page, template, **context)
+    front = f"---\ntitle: {_quoted(page.title)}\ndescription: {_quoted(page.description)}\n"
+    if page.tags:
+        front += "tags:\n" + "".join(f"  - {_quoted(tag)}\n" for tag in page.tags)
+    if page.scripts:
+        front += "scripts:\n" + "".join(f"  - assets/{name}\n" for name in page.scripts)
+    if page.wide:
+        front += "hide:\n  - navigation\n  - toc\n"
+    front += "---\n\n"
     path = out / page.file
     write_atomically(path, front + body)
     return path

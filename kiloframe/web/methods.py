@@ -8,26 +8,18 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from kiloframe.filters import has_reproduction, used
+from kiloframe.lengths import longest
 from kiloframe.schema import EditorsGenerator, EditorsParadigm, LongDefinition, LongestShown, Method, ReportedResult
+from kiloframe.web import method_page
+from kiloframe.web.cells import cell_anchor
+from kiloframe.web.explorer import COLUMNS
 from kiloframe.web.markdown import Page, number, render
 from kiloframe.web.verdicts import Results, counts, interval, judged
+from kiloframe.web.words import WORDS
 
 __all__ = ["WORDS", "Disagreement", "called", "disagreements", "printed", "shown", "write"]
 
-WORDS: dict[str, str] = {
-    "divide-and-conquer": "divide and conquer",
-    "temporal-autoregressive": "temporal autoregressive",
-    "both": "both paradigms",
-    "other": "neither paradigm",
-    "diffusion": "diffusion",
-    "spatial-autoregressive": "spatial autoregressive",
-    "gan": "GAN",
-    "mask-modeling": "mask modeling",
-    "camera-pose": "camera pose",
-    "optical-flow": "optical flow",
-    "survey-text": "survey",
-    "editors": "editors",
-}
 _Editors = EditorsParadigm | EditorsGenerator
 _PRINTED = re.compile(r"([-+]?\d+(?:\.\d+)?)\s*(\(?(?:±|\+-|\+/-)\s*[\d.]+\)?)?")
 _OPTIONAL = ("system", "variant", "frames", "resolution")
@@ -82,6 +74,15 @@ def shown(longest: LongestShown) -> str:
     return ", ".join(parts) or "unknown"
 
 
+def converted(method: Method, shown: bool) -> str:
+    """The length in its other unit, where the record's own frame rate gives it: "15 000 frames at 10 fps"."""
+    length = longest(method, shown)
+    if length.converted is None:
+        return ""
+    value = f"{number(length.frames)} frames" if length.converted == "frames" else f"{number(length.seconds)} s"
+    return f"{value} at {number(length.fps)} fps"
+
+
 def printed(result: ReportedResult) -> tuple[str, str]:
     """A reported value and, where it says more than the number, the words printed in its source.
 
@@ -106,6 +107,11 @@ def printed(result: ReportedResult) -> tuple[str, str]:
     return value, text
 
 
+def found_by(method: Method) -> tuple[str, ...]:
+    """What people type who look for a method: its name, slug, title, authors and arXiv id."""
+    return tuple(filter(None, (method.name, method.slug, method.title, *method.authors, method.arxiv)))
+
+
 def write(cat: Any, results: Results, bibtex: dict[str, str], out: Path) -> list[Path]:
     """Write methods/index.md and one page per method; `bibtex` maps slugs to citations. Returns the files written."""
     claims = {slug: judged(method, results.get(slug)) for slug, method in cat.methods.items()}
@@ -114,25 +120,33 @@ def write(cat: Any, results: Results, bibtex: dict[str, str], out: Path) -> list
         "Methods",
         f"All {len(cat.methods)} methods of the catalogue of long video generation in one table: paradigm, generator, "
         "control signals, lengths, data sets, code and verdicts.",
+        ("methods-data.js", "interactive.js", "methods-query.js", "methods.js"),
     )
     tallies = {slug: counts(items) for slug, items in claims.items()}
     files = [
         render(
-            cat, page, "methods.md.j2", out, results=results, counts=tallies, words=WORDS, called=called, shown=shown
+            cat,
+            page,
+            "methods.md.j2",
+            out,
+            results=results,
+            counts=tallies,
+            words=WORDS,
+            called=called,
+            shown=shown,
+            converted=converted,
+            columns=COLUMNS,
+            used=used,
+            reproduced=has_reproduction,
         )
     ]
-    related_by: dict[str, list[str]] = {slug: [] for slug in cat.methods}
-    for slug, method in cat.methods.items():
-        for pointer in method.related:
-            if pointer.ref in related_by and pointer.ref != slug:
-                related_by[pointer.ref].append(slug)
+    pointing = method_page.named_by(cat.methods)
     for slug, method in cat.methods.items():
         run = results.get(slug)
-        known = {pointer.ref for pointer in method.related}
         files.append(
             render(
                 cat,
-                Page(f"methods/{slug}", method.name, f"{method.name}: {method.distinguishing}"),
+                Page(f"methods/{slug}", method.name, f"{method.name}: {method.distinguishing}", tags=found_by(method)),
                 "method.md.j2",
                 out,
                 m=method,
@@ -147,9 +161,9 @@ def write(cat: Any, results: Results, bibtex: dict[str, str], out: Path) -> list
                 columns=[name for name in _OPTIONAL if any(getattr(r, name) is not None for r in method.results)],
                 run=run[0] if run else None,
                 frozen=run[2] if run else False,
-                source_page=f"reproductions/{slug}/" if run else None,
-                related_by=[other for other in related_by[slug] if other not in known],
                 bibtex=bibtex[slug],
+                anchor=cell_anchor,
+                **method_page.context(cat, method, run, list(results), pointing[slug]),
             )
         )
     return files

@@ -8,8 +8,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from kiloframe.web import api, datasets, methods, metrics, survey
-from kiloframe.web.verdicts import Results
+from kiloframe.web import api, choose, claims, compare, datasets, explorer, level_field, llms, methods, metrics, survey
+from kiloframe.web.verdicts import Results, judged
 
 __all__ = ["Written", "write_all"]
 
@@ -31,13 +31,23 @@ def write_all(cat: Any, results: Results, out: Path, studies: Results | None = N
     from kiloframe.cite import bibtex
 
     citations = {slug: bibtex(method, cat) for slug, method in cat.methods.items()}
+    found = {slug: judged(method, results.get(slug)) for slug, method in cat.methods.items()}
     sections = {
         "Methods": methods.write(cat, results, citations, out),
         "Data sets": datasets.write(cat, out),
         "Metrics": metrics.write(cat, out),
         "The survey": survey.write(cat, out),
+        "Claims": claims.write(cat, found, results, studies or {}, out),
+        "Choose": choose.write(cat, out),
+        "Level field": level_field.write(cat, studies or {}, out),
+        "Compare": compare.write(cat, found, out),
         "API": api.write_page(cat, {**results, **(studies or {})}, out),
     }
     data = api.write(cat, {**results, **(studies or {})}, out)
-    nav = {title: [path.relative_to(out).as_posix() for path in paths] for title, paths in sections.items()}
+    data += explorer.write(cat, found, citations, out)
+    data += llms.write(cat, results, out)
+    nav = {
+        title: [path.relative_to(out).as_posix() for path in paths if path.suffix == ".md"]
+        for title, paths in sections.items()
+    }
     return Written([path for paths in sections.values() for path in paths] + data, nav)

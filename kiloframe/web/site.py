@@ -18,7 +18,7 @@ from kiloframe.errors import UserError
 
 __all__ = ["build", "summary", "swapped", "write_docs"]
 
-_NEEDED = ("mkdocs", "material", "mkdocstrings", "latex2mathml", "nbformat", "bleach")
+_NEEDED = ("mkdocs", "material", "mkdocstrings", "latex2mathml", "nbformat", "bleach", "PIL")
 _REPORT = re.compile(r"^(?:WARNING|ERROR|CRITICAL)\s+-\s+(.*)")
 
 

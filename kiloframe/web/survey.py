@@ -7,10 +7,13 @@ from typing import Any, NamedTuple
 
 from kiloframe.lengths import Figure1, Length, figure1, longest
 from kiloframe.schema import Method
-from kiloframe.web.chart import lengths_chart
 from kiloframe.web.datasets import beside_table1
+from kiloframe.web.figures.lengths import bars, lengths_figure
+from kiloframe.web.figures.paradigms import NAMES, costs, still
+from kiloframe.web.figures.timeline import GENERATORS, timeline
 from kiloframe.web.markdown import Page, render
 from kiloframe.web.methods import WORDS, called, disagreements, shown
+from kiloframe.web.metrics import beside_table2
 from kiloframe.web.slips import Slip, slips_of
 
 __all__ = ["Section", "reasons", "sections", "write"]
@@ -84,14 +87,21 @@ def write(cat: Any, out: Path) -> list[Path]:
     printed = {slug: dataset for slug, dataset in cat.datasets.items() if dataset.survey_table1 is not None}
     slips: dict[str, list[Slip]] = {slug: slips_of(cat.survey, 1, slug, d.name) for slug, d in printed.items()}
     table1 = [(slug, dataset, beside_table1(dataset, slips[slug])) for slug, dataset in printed.items()]
-    table2 = [(slug, metric) for slug, metric in cat.metrics.items() if metric.survey_table2 is not None]
-    slips |= {slug: slips_of(cat.survey, 2, slug, metric.name) for slug, metric in table2}
+    rated = {slug: metric for slug, metric in cat.metrics.items() if metric.survey_table2 is not None}
+    slips |= {slug: slips_of(cat.survey, 2, slug, metric.name) for slug, metric in rated.items()}
+    table2 = [(slug, metric, beside_table2(metric, slips[slug])) for slug, metric in rated.items()]
     common = {
         "s": cat.survey,
         "figure": figure,
         "rows": sorted(figure.rows, key=_longest_first),
         "reasons": reasons(cat, figure),
-        "chart": lengths_chart(cat),
+        "chart": lengths_figure(cat),
+        "bars": bars(figure),
+        "line": timeline(cat),
+        "generators": GENERATORS,
+        "plans": NAMES,
+        "stills": [still(plan) for plan in NAMES],
+        "costs": costs(),
         "words": WORDS,
         "called": called,
         "shown": shown,
@@ -112,6 +122,18 @@ def write(cat: Any, out: Path) -> list[Path]:
     pages = [
         ("", "The survey", f"{cat.survey['title']}: what it says, beside what its sources say.", "index"),
         ("lengths", "Who calls what long", "The survey's Figure 1 beside our counts, method by method.", "lengths"),
+        (
+            "timeline",
+            "The timeline",
+            "The survey's Figure 2: every method in time, and who builds on whom.",
+            "timeline",
+        ),
+        (
+            "paradigms",
+            "The two paradigms",
+            "The survey's Figure 3, moving: which frame is made when.",
+            "paradigms",
+        ),
         ("tables", "Tables 1 and 2", "The survey's tables of data sets and metrics beside the facts.", "tables"),
         ("terms", "Paradigms and other terms", "Paradigms, generators, control signals, goals, directions.", "terms"),
         (
@@ -120,7 +142,12 @@ def write(cat: Any, out: Path) -> list[Path]:
             "The methods the survey names, and those the editors added.",
             "members",
         ),
-        ("disagreements", "Where its sources disagree", "Both readings of a method, with reasons.", "disagreements"),
+        (
+            "disagreements",
+            "Where it and its sources disagree",
+            "Both sides, with reasons.",
+            "disagreements",
+        ),
         ("slips", "Its slips", "What the survey prints, what is correct, and the evidence.", "slips"),
     ]
     return [

@@ -11,7 +11,7 @@ from kiloframe.results import ClaimResult, Result
 from kiloframe.schema import Claim, Method
 from kiloframe.web.markdown import number
 
-__all__ = ["NOT_RUN", "Judged", "Results", "Run", "State", "counts", "interval", "judged", "state"]
+__all__ = ["NOT_RUN", "STATES", "Judged", "Results", "Run", "State", "counts", "interval", "judged", "state"]
 
 Run = tuple[Result, Path, bool]
 """A result, the folder it lies in, and whether it is a frozen one."""
@@ -33,6 +33,8 @@ _STATES = {
     "inconclusive": State("inconclusive", "≈", "inconclusive"),
     "not judged": State("not-judged", "–", "not judged"),
 }
+STATES = (*_STATES.values(), NOT_RUN)
+"""All states, in the order in which they are shown."""
 
 
 class Judged(NamedTuple):
@@ -57,7 +59,7 @@ def judged(method: Method, run: Run | None) -> list[Judged]:
 def counts(claims: Iterable[Judged]) -> list[tuple[State, int]]:
     """How many claims have which verdict, in a fixed order; states that none has are left out."""
     tally = Counter(claim.state for claim in claims)
-    return [(kind, tally[kind]) for kind in [*_STATES.values(), NOT_RUN] if tally[kind]]
+    return [(kind, tally[kind]) for kind in STATES if tally[kind]]
 
 
 def interval(low: float | None, high: float | None, unit: str | None) -> str:

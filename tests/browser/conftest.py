@@ -1,6 +1,7 @@
 """The site, built once from a copy of the checkout and served; a Chromium that drives it."""
 
 import json
+import resource
 import shutil
 import threading
 from pathlib import Path
@@ -98,10 +99,26 @@ def checkout(tmp_path_factory):
     return copy
 
 
+def processor_seconds():
+    """What this process and those it waited for have used so far."""
+    used = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    return sum(use.ru_utime + use.ru_stime for use in used)
+
+
 @pytest.fixture(scope="session")
-def site(checkout):
+def built(checkout):
+    """The folder of the built site, and the processor seconds that building it took."""
+    before = processor_seconds()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SOURCE_DATE_EPOCH", "1764000000")
+        folder = build(checkout, progress=False)
+    return folder, processor_seconds() - before
+
+
+@pytest.fixture(scope="session")
+def site(built):
     """The folder of the built site."""
-    return build(checkout, progress=False)
+    return built[0]
 
 
 @pytest.fixture(scope="session")

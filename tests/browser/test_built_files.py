@@ -3,10 +3,13 @@
 import gzip
 import json
 import re
+import shutil
 from html.parser import HTMLParser
 from urllib.parse import unquote, urlsplit
 
 import pytest
+
+from kiloframe.web import build
 
 LOADED = {"script": "src", "img": "src", "video": "src", "source": "src", "iframe": "src", "link": "href"}
 
@@ -76,6 +79,47 @@ def test_there_is_a_page_per_record_and_search_index_for_disk(site, records):
     index = json.loads(script.removeprefix("var __index = ").rstrip().removesuffix(";"))
     assert len(index["docs"]) == len(served["docs"]) > len(records)
     assert not any(entry["location"].partition("#")[0].endswith("/") for entry in index["docs"])
+
+
+def scripts(site, page):
+    """The site's own scripts that a page loads by its markup."""
+    return {(page.parent / src).resolve() for src in re.findall(r'<script[^>]* src="([^"]*)"', page.read_text("utf-8"))}
+
+
+def packed(files):
+    """Bytes as a server sends them."""
+    return sum(len(gzip.compress(file.read_bytes(), mtime=0)) for file in files)
+
+
+def test_the_explorers_own_scripts_are_light(site):
+    front, explorer = (scripts(site, site / name) for name in ("index.html", "methods/index.html"))
+    own = {file for file in explorer - front if not file.name.endswith("-data.js")}
+    assert own and packed(own) <= 60_000
+
+
+def test_pages_are_light_and_media_waits(site):
+    for name in ("methods/fdm", "methods/sora", "claims", "datasets", "survey/lengths", "survey/timeline"):
+        page = site / name / "index.html"
+        assert packed({page} | scripts(site, page)) <= 300_000, name
+    for page in site.rglob("*.html"):
+        text = page.read_text("utf-8")
+        assert not re.search(r"<video[^>]*\sautoplay", text), page
+        assert all('preload="' in video for video in re.findall(r"<video[^>]*>", text)), page
+
+
+def test_building_takes_at_most_a_minute(built):
+    assert built[1] <= 60  # processor seconds of one core, whatever else the machine does
+
+
+@pytest.mark.slow
+def test_the_same_facts_give_the_same_bytes(checkout, site, tmp_path, monkeypatch):
+    copy = tmp_path / "elsewhere"
+    shutil.copytree(checkout, copy, ignore=shutil.ignore_patterns("build", "site", "__pycache__"))
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", "1764000000")
+    again = build(copy, progress=False)
+    names = [{file.relative_to(folder) for file in folder.rglob("*") if file.is_file()} for folder in (site, again)]
+    assert names[0] == names[1]
+    assert [name for name in sorted(names[0]) if (site / name).read_bytes() != (again / name).read_bytes()] == []
 
 
 def test_front_page_is_light(site, pages):

@@ -6,8 +6,10 @@ import pytest
 from playwright.sync_api import expect
 
 PAGES = [
-    "", "methods/", "methods/nuwa_xl/", "methods/fdm/", "datasets/", "metrics/", "survey/", "survey/lengths/",
-    "reproductions/", "reproductions/fdm/", "notebooks/fdm/", "query/", "run/", "about/", "reference/kiloframe/",
+    "", "methods/", "methods/nuwa_xl/", "methods/fdm/", "compare/", "compare/?methods=fdm,nuwa_xl,tats",
+    "compare/reproduced-1/", "choose/?min_seconds=60&shown=1", "claims/", "level-field/", "datasets/", "metrics/",
+    "survey/", "survey/lengths/", "reproductions/", "reproductions/fdm/", "notebooks/fdm/", "query/", "run/", "about/",
+    "reference/kiloframe/",
 ]  # fmt: skip
 PHONE = {"viewport": {"width": 390, "height": 844}}
 VISIBLE = "#kf-methods tbody tr:not([hidden])"
@@ -31,85 +33,6 @@ def test_front_page_picture_moves_unless_less_motion_is_asked_for(open_page, add
     still = open_page(f"{address}/", reduced_motion="reduce")
     still.wait_for_timeout(600)
     assert still.evaluate("document.querySelector('video[data-kf-play]').paused")
-
-
-def test_table_search_finds_by_name_title_author_and_arxiv_id(open_page, address):
-    page = open_page(f"{address}/methods/")
-    box = page.get_by_label("Search the methods")
-    for question in ("nuwa xl", "NUWA-XL", "diffusion over diffusion", "Shengming Yin", "2303.12346"):
-        box.fill(question)
-        assert "NUWA-XL" in names(page), question
-    assert names(page) == ["NUWA-XL"]
-    assert page.get_by_role("status").filter(has_text="1 of").count() == 1
-    expect(page).to_have_url(re.compile("text=2303.12346"))
-    box.fill("no such thing")
-    assert page.get_by_role("status").filter(has_text="None of").count() == 1
-    page.locator(".kf-reset").click()
-    assert page.locator(VISIBLE).count() > 50
-
-
-def test_table_filter_lives_in_the_address_and_matches_the_facts(open_page, address, records):
-    page = open_page(f"{address}/methods/")
-    page.locator("[data-facet=paradigm] summary").click()
-    option = page.get_by_label(re.compile("^divide and conquer"))
-    told = int(option.locator("xpath=..").locator(".kf-option-count").inner_text())
-    option.check()
-    expected = sum(r["paradigm"]["editors"]["value"] in ("divide-and-conquer", "both") for r in records.values())
-    assert told == expected == page.locator(VISIBLE).count()
-    page.locator("[data-facet=generator] summary").click()
-    page.get_by_label(re.compile("^diffusion")).check()
-    expect(page).to_have_url(re.compile("paradigm=divide-and-conquer&generator=diffusion"))
-    shown = names(page)
-    assert 0 < len(shown) < expected
-    again = open_page(page.url)
-    assert names(again) == shown
-
-
-@pytest.mark.parametrize("key", ["year", "called", "shown", "name"])
-def test_table_sorts_numbers_as_numbers_and_unknown_last(open_page, address, key):
-    page = open_page(f"{address}/methods/")
-    read = """(rows, key) => rows.map(({dataset}) => [
-        dataset[key], dataset[key + "Unit"] === "seconds" || (key === "shown" && !dataset.shownFrames)])"""
-    orders = []
-    for direction in ("ascending", "descending"):
-        page.locator(f"th[data-key={key}] button").click()
-        assert page.locator(f"th[data-key={key}]").get_attribute("aria-sort") == direction
-        values = page.eval_on_selector_all(VISIBLE, read, key)
-        known = [value for value, _ in values if value]
-        assert [value for value, _ in values] == known + [""] * (len(values) - len(known))
-        frames = [value for value, seconds in values if value and not seconds]
-        orders.append([value.lower() for value in frames] if key == "name" else [float(value) for value in frames])
-    if key != "name":
-        assert orders == [sorted(orders[0]), sorted(orders[0], reverse=True)]
-    assert orders[0][0] != orders[1][0]
-    expect(page).to_have_url(re.compile("sort=-"))
-    page.locator(f"th[data-key={key}] button").click()
-    expect(page).not_to_have_url(re.compile("sort="))
-
-
-def test_table_works_with_the_keyboard(open_page, address):
-    page = open_page(f"{address}/methods/")
-    page.locator("[data-facet=code] summary").focus()
-    page.keyboard.press("Enter")
-    expect(page.get_by_role("group", name="Code")).to_be_visible()
-    page.keyboard.press("Tab")
-    page.keyboard.press("Space")
-    expect(page).to_have_url(re.compile("[?]code="))
-    page.keyboard.press("Escape")
-    expect(page.get_by_role("group", name="Code")).not_to_be_visible()
-    assert page.evaluate("document.activeElement.tagName") == "SUMMARY"
-    page.locator("th[data-key=year] button").focus()
-    page.keyboard.press("Enter")
-    expect(page).to_have_url(re.compile("&sort=year"))
-
-
-def test_without_javascript_the_table_is_complete(open_page, address, records):
-    page = open_page(f"{address}/methods/", java_script_enabled=False)
-    rows = page.locator("#kf-methods tbody tr")
-    assert rows.count() == len(records) == 51
-    assert rows.first.is_visible() and page.locator(".kf-explorer").count() == 0
-    page.locator("#kf-methods").get_by_role("link", name="NUWA-XL", exact=True).click()
-    expect(page.get_by_role("heading", level=1)).to_contain_text("NUWA-XL")
 
 
 def test_a_fact_shows_its_source_on_focus_and_hides_it_on_escape(open_page, address):

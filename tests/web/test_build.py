@@ -89,21 +89,28 @@ def test_without_a_checkout_there_is_no_site(tmp_path):
         build(tmp_path, progress=False)
 
 
-@pytest.mark.slow
-def test_the_same_facts_give_the_same_bytes(tmp_path, monkeypatch):
-    monkeypatch.setenv("SOURCE_DATE_EPOCH", "1764000000")
-    digests = []
-    for name in ("one", "two"):
-        copy = tmp_path / name
-        for part in ("catalogue", "docs", "kiloframe", "notebooks", "reproductions", "results"):
-            if (ROOT / part).is_dir():
-                shutil.copytree(ROOT / part, copy / part, ignore=shutil.ignore_patterns("__pycache__"))
-        for file in [*ROOT.glob("*.md"), ROOT / "mkdocs.yml", ROOT / "pyproject.toml"]:
-            shutil.copy(file, copy / file.name)
-        site = build(copy, progress=False)
-        digests.append({file.relative_to(site): file.read_bytes() for file in site.rglob("*") if file.is_file()})
-    assert digests[0].keys() == digests[1].keys()
-    assert [name for name in digests[0] if digests[0][name] != digests[1][name]] == []
+@pytest.mark.parametrize("address", [None, "https://a.example/kf/"])
+def test_an_address_makes_addresses_whole_and_a_sitemap(frame, tmp_path, address):
+    settings = (frame / "mkdocs.yml").read_text("utf-8")
+    docs = frame / "build" / "docs"
+    (docs / "index.md").write_text('# Home\n\n<p><span class="kf-report" data-kf-report="methods/fdm"></span></p>\n')
+    if address:
+        settings = settings.replace("# site_url: https://example.org/kiloframe/", f"site_url: {address}")
+        settings = settings.replace("# repo_url: https://example.org", "repo_url: https://b.example")
+    (frame / "mkdocs.yml").write_text(settings, "utf-8")
+    site = tmp_path / "out"
+    render(frame, site, strict=False)
+    front = (site / "index.html").read_text("utf-8")
+    head = front.partition("</head>")[0]
+    assert f'property="og:image" content="{address or ""}assets/cards/index.png"' in head
+    assert (
+        ('property="og:url"' in head)
+        == ('rel="canonical"' in head)
+        == (site / "sitemap.xml").is_file()
+        == bool(address)
+    )
+    assert ('href="https://b.example/' in front and "/issues/new?title=fdm" in front) == bool(address)
+    assert "kf-report" not in front and (site / "kiloframe-site.zip").is_file()
 
 
 # --- pages --------------------------------------------------------------------------------------------------------

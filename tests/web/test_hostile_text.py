@@ -6,34 +6,12 @@ from html.parser import HTMLParser
 from types import SimpleNamespace
 
 import markdown
-import msgspec
 import pytest
 import yaml
+from hostile import HOSTILE, poisoned
 
 from kiloframe.web import pages
 from kiloframe.web.markdown import escape, lines, number, plain, safe_url, sentence
-
-HOSTILE = (
-    "<script>alert(1)</script> <img src=x onerror=alert(2)> [click](javascript:alert(3)) [kiloframe][kiloframe.load] "
-    "{{ config.site_name }} {% raw %} {: onclick=alert(4) } | a | b | `code` **bold** __init__ :smile: $x$ &lt;b&gt; "
-    '"quoted" \'single\' --8<-- "setup.py" \u202egnp.exe ]]> --> </div></p></section> #hash \\* ~~gone~~'
-)
-LINES = (
-    f"{HOSTILE}\n"
-    + """
-```python
-import os
-```
-
---8<-- "README.md"
-
-# heading
-
-- [ ] task
-::: kiloframe.load
-    x_t = a < b
-"""
-)
 
 
 class Tags(HTMLParser):
@@ -66,25 +44,6 @@ def parsed(html):
     return tags
 
 
-def poisoned(record):
-    """The record with hostile text in every field that takes any text."""
-    keep = {"slug", "ref", "id", "date", "first_public", "arxiv", "seen", "read", "by", "rule", "value", "unit", "role"}
-    keep |= {"level", "confidence", "control_signals"}
-
-    def walk(value, key):
-        if key in keep and not (key == "value" and isinstance(value, str) and " " in value):
-            return value
-        if isinstance(value, dict):
-            return {name: walk(inner, name) for name, inner in value.items()}
-        if isinstance(value, list):
-            return [walk(inner, key) for inner in value]
-        if isinstance(value, str):
-            return LINES if key == "mechanism" else HOSTILE
-        return value
-
-    return msgspec.convert(walk(msgspec.to_builtins(record), ""), type(record))
-
-
 @pytest.fixture(scope="module")
 def hostile(cat, tmp_path_factory):
     """The folder of all pages, where one method, one data set and one metric are hostile throughout."""
@@ -103,7 +62,9 @@ def hostile(cat, tmp_path_factory):
 
 HOSTILE_PAGES = [
     "methods/nuwa_xl", "methods", "datasets/ucf_101", "datasets", "metrics/fvd", "metrics", "survey/slips",
-    "survey/members", "survey/tables", "survey/lengths", "methods/fdm",
+    "survey/members", "survey/tables", "survey/lengths", "survey/timeline",
+    "survey/disagreements", "methods/fdm", "choose", "claims", "compare",
+    "compare/reproduced-1", "level-field",
 ]  # fmt: skip
 
 
@@ -114,7 +75,24 @@ def test_hostile_text_stays_text(hostile, root, folder):
     assert not {"script", "img", "iframe", "object", "style", "input", "em", "del", "mark"} & set(tags.tags)
     assert not [a for a in tags.attributes if a[1].startswith("on")]
     links = [value for _, name, value in tags.attributes if name in ("href", "src")]
-    assert not [link for link in links if not re.fullmatch(r"(https?://|#|[a-z0-9_./-]+(#|$))[^\s<>\"]*", link)]
+    assert not [link for link in links if not re.fullmatch(r"(https?://|#|[a-z0-9_./-]+([#?]|$))[^\s<>\"]*", link)]
+
+
+def test_hostile_text_stays_text_in_the_data_of_scripts(hostile):
+    def kept(name):
+        text = (hostile[0] / "assets" / f"{name}.js").read_text(encoding="utf-8")
+        assert "<" not in text
+        assert name == "methods-text" or "\u202e" not in text  # that text is searched, never shown
+        return json.loads(text.partition(" = ")[2].removesuffix(";\n"))
+
+    shown = []
+    for html, _ in kept("compare-data")["methods"]["nuwa_xl"]["cells"]:  # the one script whose data is HTML
+        tags = parsed(html)
+        assert set(tags.tags) <= {"a", "span"}
+        assert not [value for _, name, value in tags.attributes if name.startswith("on") or "script" in (value or "")]
+        shown.append("".join(tags.text))
+    assert sum(HOSTILE.replace("\u202e", "") in text for text in shown) > 5
+    assert len(kept("methods-data")["rows"]) == len(kept("methods-text"))
 
 
 def test_hostile_text_shows_in_full(hostile, root):

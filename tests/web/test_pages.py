@@ -11,7 +11,6 @@ from kiloframe.lengths import figure1
 from kiloframe.results import ClaimResult, Result
 from kiloframe.schema import Ref, ReportedResult
 from kiloframe.web import pages
-from kiloframe.web.chart import lengths_chart
 from kiloframe.web.datasets import beside_table1
 from kiloframe.web.methods import called, disagreements, printed, shown
 from kiloframe.web.slips import same_quantity, slips_of
@@ -109,8 +108,7 @@ def test_a_value_carries_its_source_without_script(built, cat):
 def test_unknown_is_written_as_unknown(built):
     index = (built[0] / "methods/index.md").read_text(encoding="utf-8")
     row = re.search(r'<tr data-slug="sora".*?</tr>', index, re.S)[0]
-    assert 'data-code="unknown"' in row and '<span class="kf-unknown">unknown</span>' in row
-    assert 'data-shown-seconds="60"' in row and 'data-shown-frames=""' in row and 'data-year="2024"' in row
+    assert '<td><span class="kf-unknown">unknown</span></td>' in row and '<td class="kf-num">60 s</td>' in row
 
 
 def test_the_table_of_methods_has_all_rows_and_columns(built, cat):
@@ -170,6 +168,7 @@ def test_every_link_between_pages_leads_somewhere(built):
             if re.match("https?://", link):
                 continue
             target, _, fragment = link.partition("#")
+            target = target.partition("?")[0]
             file = (path.parent / target).resolve() if target else path
             if file.relative_to(out.resolve()).as_posix().startswith(outside):
                 continue
@@ -207,8 +206,6 @@ def test_the_survey_counts_stand_beside_ours(built, cat):
     assert f"all {figure.survey.studies} {figure.ours.studies}" in page
     assert f"of these in frames {figure.survey.by_frames} {figure.ours.by_frames}" in page
     assert all(words(reason) in page for reason in reasons(cat, figure))
-    chart = str(lengths_chart(cat))
-    assert chart.count("<svg") == 2 and chart.count('role="img" aria-label="Chart of') == 2
 
 
 def test_slips_members_and_sections_are_complete(built, cat):
