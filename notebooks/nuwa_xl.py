@@ -431,9 +431,7 @@ off_step = {n: v for n, v in off_step.items() if np.isfinite(v)}  # the others s
 own = {q: float(np.mean(v)) for q, v in heard["made, its own caption"].items()}
 lines = [
     f"- **Identity**, second half of {frames} frames: " + ", ".join(f"{v:.0%} ({n})" for n, v in kept.items()) + ".",
-    "- **Steps**, pixels off the lawful ones: "
-    + ", ".join(f"{v:.2f} ({n})" for n, v in off_step.items())
-    + ".",
+    "- **Steps**, pixels off the lawful ones: " + ", ".join(f"{v:.2f} ({n})" for n, v in off_step.items()) + ".",
     f"- **Captions**: {own['obedience']:.0%} of the frames obey, {own['identity']:.0%} of the shapes named are seen.",
     *(f"- `{c.id}`: **{c.verdict}**. {c.reason}" for c in judged),
 ]

@@ -341,7 +341,8 @@ for keep, runs in course.items():
     }
     for name, values in parts.items():
         better = "lower" if name == "velocity_error" else "higher"
-        report.measure(f"{name.replace(' ', '-')}:K={keep}", f"K = {keep}", name, values, better=better)
+        if np.isfinite(values).all():
+            report.measure(f"{name.replace(' ', '-')}:K={keep}", f"K = {keep}", name, values, better=better)
     table.append([f"K = {keep}", T + (windows - 1) * (T - keep), *map(mean, parts.values())])
 report.table(
     ["", "frames", *parts], table,
@@ -376,7 +377,8 @@ for rounds in ROUNDS:
     found[rounds] = {id: [mean(read[s][id]) for s in seeds] for id in ("identity", "obedience", "velocity_error")}
     for id, values in found[rounds].items():
         better = "lower" if id == "velocity_error" else "higher"
-        report.measure(f"{id}:S={rounds}", f"S = {rounds}", id.replace("_", " "), values, better=better)
+        if np.isfinite(values).all():  # else some seed's videos show nothing that could be measured
+            report.measure(f"{id}:S={rounds}", f"S = {rounds}", id.replace("_", " "), values, better=better)
 blind = mean([mean(exact(world, made[s], asked[s][1:] + asked[s][:1])["identity"]) for s in seeds])
 report.table(
     ["rounds S", "calls of the network", "shapes as told", "text wholly obeyed", "velocity error", "seconds a window"],

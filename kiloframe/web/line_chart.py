@@ -81,11 +81,11 @@ def chart(curve: Curve, log_y: bool = False) -> Chart:
             )
         )  # fmt: skip
     told_x = [x for x in xs if len(xs) <= 8] or _ticks(xs[0], xs[-1], curve.log_x)
-    span = [min(ys), max(ys)] if ys else [0.0, 1.0]
+    low_y, high_y = (min(ys), max(ys)) if ys else (0.0, 1.0)
     rows = [[number(x), *(_cell(line, x) for line in curve.series)] for x in xs]
     return Chart(
         curve.id, curve.title, curve.caption, curve.x_label, curve.y_label,
-        [Tick(across(x), number(x)) for x in told_x], [Tick(up(y), _short(y)) for y in _ticks(*span, log_y)],
+        [Tick(across(x), number(x)) for x in told_x], [Tick(up(y), _short(y)) for y in _ticks(low_y, high_y, log_y)],
         lines, told(curve), rows,
     )  # fmt: skip
 

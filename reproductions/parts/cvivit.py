@@ -151,7 +151,7 @@ def _begun(net: nn.Sequential) -> nn.Sequential:
     for layer in net.modules():
         if isinstance(layer, nn.Conv2d):
             nn.init.kaiming_normal_(layer.weight)
-            nn.init.zeros_(layer.bias)
+            nn.init.zeros_(layer.bias if layer.bias is not None else torch.empty(0))
     for layer in net:
         if isinstance(layer, Block):
             nn.init.zeros_(layer.two.weight)

@@ -74,8 +74,8 @@ def test_the_chart_in_words_counts_what_is_drawn(cat):
 def test_the_bars_hold_the_counts(cat):
     figure = figure1(cat)
     theirs, ours = bars(figure)
-    assert [part.count for part in theirs.parts] == [22, 7, 22]
-    assert sum(part.count for part in ours.parts) == figure.ours.studies == len(cat.methods)
+    assert [part.number for part in theirs.parts] == [22, 7, 22]
+    assert sum(part.number for part in ours.parts) == figure.ours.studies == len(cat.methods)
 
 
 def test_the_page_of_lengths_links_each_row_to_method_and_source(cat, written):

@@ -72,7 +72,7 @@ class Segment(NamedTuple):
     """A part of a bar: what is counted, how many, and the key of its look."""
 
     words: str
-    count: int
+    number: int
     key: str
 
 
@@ -129,7 +129,7 @@ def bars(figure: Figure1) -> list[Bar]:
             Segment("a number of seconds", counts.by_duration, "seconds"),
             Segment("no number", counts.without_length, "none"),
         ]
-        listed = ", ".join(f"{part.count} with {part.words}" for part in parts)
+        listed = ", ".join(f"{part.number} with {part.words}" for part in parts)
         return Bar(whose, parts, f"{whose}: {counts.studies} studies, {listed}.")
 
     return [bar("The survey's Figure 1", figure.survey), bar("This catalogue", figure.ours)]
