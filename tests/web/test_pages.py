@@ -143,7 +143,7 @@ def test_both_readings_stand_where_they_differ(built, cat):
 
 def test_every_link_between_pages_leads_somewhere(built):
     out, written = built
-    outside = ("notebooks/", "reproductions/", "about/", "contributing/")  # written with the hand-written pages, not here
+    outside = ("notebooks/", "reproductions/", "about/", "contributing/")  # written elsewhere
 
     class Links(HTMLParser):
         def __init__(self):
