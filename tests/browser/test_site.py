@@ -96,7 +96,7 @@ def test_notebook_page_says_where_it_comes_from_and_its_video_plays(open_page, a
 
 def test_code_page_lists_the_deviations(open_page, address):
     page = open_page(f"{address}/methods/fdm/")
-    page.get_by_role("link", name=re.compile("the code")).first.click()
+    page.get_by_role("link", name="The code, line by line").first.click()
     expect(page.get_by_role("heading", level=1)).to_contain_text("the code")
     assert page.locator(".kf-wrap tbody tr").count() >= 5
     expect(page.locator(".highlight").last).to_contain_text("class FDM")
