@@ -43,6 +43,7 @@ import reproductions
 from reproductions.contest import Contest
 from reproductions.contract import Condition
 from reproductions.measures.exact import exact
+from reproductions.measures.statistics import mean
 from reproductions.methods.phenaki import Sampling
 from reproductions.parts.masked_tokens import remaining
 from reproductions.report import Report, figure, grid, show
@@ -83,10 +84,6 @@ def unseen(first, many, length=1):
     """Films that training never saw, and their texts."""
     clip = world.batch(EVALUATION_SEEDS + first + np.arange(many), np.zeros(many, int), length)
     return clip.video, clip.truth.captions().tolist()
-
-
-def mean(values):
-    return float(np.nanmean(values))
 
 
 real, captions = unseen(500, 64, T)
