@@ -18,7 +18,7 @@ from kiloframe.web.markdown import Page, number, render
 from kiloframe.web.verdicts import Results, counts, interval, judged
 from kiloframe.web.words import WORDS
 
-__all__ = ["WORDS", "Disagreement", "called", "disagreements", "printed", "shown", "write"]
+__all__ = ["Disagreement", "called", "disagreements", "printed", "shown", "write"]
 
 _Editors = EditorsParadigm | EditorsGenerator
 _PRINTED = re.compile(r"([-+]?\d+(?:\.\d+)?)\s*(\(?(?:±|\+-|\+/-)\s*[\d.]+\)?)?")

@@ -12,9 +12,10 @@ from kiloframe.web.figures.lengths import bars, lengths_figure
 from kiloframe.web.figures.paradigms import NAMES, costs, still
 from kiloframe.web.figures.timeline import GENERATORS, timeline
 from kiloframe.web.markdown import Page, render
-from kiloframe.web.methods import WORDS, called, disagreements, shown
+from kiloframe.web.methods import called, disagreements, shown
 from kiloframe.web.metrics import beside_table2
 from kiloframe.web.slips import Slip, slips_of
+from kiloframe.web.words import WORDS
 
 __all__ = ["Section", "reasons", "sections", "write"]
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from kiloframe.web.markdown import number
-from kiloframe.web.methods import WORDS
+from kiloframe.web.words import WORDS
 
 if TYPE_CHECKING:
     from kiloframe.results import Measure, Media, Result

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from kiloframe.schema import Method
 from kiloframe.web.figures.lineage import Link, Work, built_on, related, works_of
-from kiloframe.web.methods import WORDS
+from kiloframe.web.words import WORDS
 
 __all__ = ["GENERATORS", "LANES", "Edge", "Row", "Timeline", "timeline"]
 
