@@ -1,5 +1,5 @@
 /* The schedules of reproductions/parts/schedules.py and the tree of kiloframe/web/figures/paradigms.py, line by line,
-   for readers who change the sizes. tests/browser/test_figures.py holds them against each other: change both. */
+   for readers who change the sizes. tests/browser/test_living_figures.py holds them against each other: change both. */
 (() => {
   "use strict";
   const range = (from, to) => Array.from({ length: Math.max(0, to - from) }, (_, i) => from + i);
