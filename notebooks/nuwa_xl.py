@@ -41,6 +41,7 @@ import reproductions
 from reproductions.contest import BASELINES, Contest
 from reproductions.contract import Condition
 from reproductions.measures.exact import exact
+from reproductions.measures.statistics import mean
 from reproductions.parts.diffusion import noisy
 from reproductions.report import COLOURS, Report, figure, grid, show
 from reproductions.video import contact_sheet
@@ -66,9 +67,9 @@ show(
 # %% [markdown]
 # ## The world, at four speeds
 #
-# Two coloured shapes move in straight lines and bounce off the walls; a caption names them. What training "on long
+# A coloured shape moves in straight lines and bounces off the walls; a caption names it. What training "on long
 # videos" means here: every training clip has L frames, but its *stride* is that of a level. At the widest, nothing but
-# the looks of the shapes connects two neighbouring frames. At the narrowest, it is smooth motion.
+# the looks of the shape connects two neighbouring frames. At the narrowest, it is smooth motion.
 
 # %%
 world = Shapes(side)
@@ -80,7 +81,7 @@ report.image(
     "strides",
     caption=f"Clips of one training video, at the strides {', '.join(map(str, STRIDES))} (rows). Its caption: "
     f"“{captions.decode(example.captions[0, :1].numpy())[0]}”",
-    alt=f"{DEPTH} rows of {L} small frames with two coloured shapes; the lower the row, the smaller the steps.",
+    alt=f"{DEPTH} rows of {L} small frames with a coloured shape; the lower the row, the smaller the steps.",
 )
 
 # %% [markdown]
@@ -111,18 +112,38 @@ report.image(
 # %% [markdown]
 # ## The mechanism, on real tensors
 #
-# **Masked in pixels.** The network gets a noisy clip $x_t$, in which *all* frames are noise; a condition clip $x_0^c$,
-# in which the frames between the ends are black holes of zeros; and a map $x_0^m$ that says which frames are given:
+# **Frames as latents.** An autoencoder first turns each frame into a small grid of vectors, and back. All that follows
+# happens among these vectors; a frame is painted when it is done.
+
+# %%
+many = torch.from_numpy(world.at(2**41 + np.arange(64), np.zeros((64, 1), int)).video[:, 0]).to(device)
+with torch.inference_mode():
+    painted = model.autoencoder.decode(model.autoencoder.encode(many))
+ground = many.flatten(2).median(-1).values[..., None, None]
+explained = 1 - float((painted - many).square().mean() / (ground - many).square().mean())
+report.image(
+    contact_sheet(torch.cat([many[:16], painted[:16]]).cpu().numpy(), columns=16, scale_up=3, numbers=False),
+    "autoencoder",
+    caption=f"Real frames, and what is painted from their {' x '.join(map(str, model.latent))} numbers, which explains "
+    f"{explained:.1%} of what differs from the plain ground, over {len(many)} frames.",
+    alt="Two rows of sixteen frames with a coloured shape; the second repeats the first.",
+)
+report.measure("reconstruction", "autoencoder", "share of the foreground explained", explained, better="higher")
+
+# %% [markdown]
+# **Masked.** The network gets a noisy clip $x_t$, in which *all* frames are noise; a condition clip $x_0^c$, in which
+# the frames between the ends are holes of zeros; and a map $x_0^m$ that says which frames are given:
 #
 # $$x_0^c = x_0^m\, x_0, \qquad \hat{x} = f_\theta(x_t,\; p,\; t,\; x_0^c,\; x_0^m)$$
 
 # %%
 stride = STRIDES[-2]
 real = world.at(np.array([2**41 + seed]), stride * np.arange(L)[None])
-x_0 = 2 * torch.from_numpy(real.video).to(device) - 1
+with torch.inference_mode():
+    x_0 = model.autoencoder.encode(torch.from_numpy(real.video).to(device))
 said = [str(c) for c in real.truth.captions()]
 p = torch.from_numpy(captions.encode(said, model.config.caption_length)).to(device)[:, None].expand(-1, L, -1)
-x0m = torch.zeros(1, L, 1, side, side, device=device)
+x0m = torch.zeros(1, L, 1, *model.latent[1:], device=device)
 x0m[:, [0, -1]] = 1
 t = torch.tensor([0.9], device=device)
 eps = torch.randn(x_0.shape, generator=torch.Generator().manual_seed(seed)).to(device)
@@ -131,20 +152,21 @@ index = stride * torch.arange(L, device=device)[None]
 with torch.inference_mode():
     filled = model.denoise(x_t, p, t, x0m * x_0, x0m, index)
     alone = model.denoise(x_t, p, t, 0 * x_0, 0 * x0m, index)
-off = {n: float((y - x_0)[:, 1:-1].abs().mean() / 2) for n, y in (("given", filled), ("alone", alone))}
-rows = [(x_t / 2 + 1) / 2, (x0m * x_0 + 1) / 2, (filled + 1) / 2, (alone + 1) / 2, (x_0 + 1) / 2]
+    noise, guess, other, truth = (model.autoencoder.decode(x) for x in (x_t, filled, alone, x_0))
+off = {n: float((y - truth)[:, 1:-1].abs().mean()) for n, y in (("given", guess), ("alone", other))}
+rows = torch.cat([noise, truth * x0m[..., :1, :1], guess, other, truth]).flatten(0, 1).cpu().numpy()
 report.image(
-    contact_sheet(torch.cat(rows)[:, :].flatten(0, 1).clamp(0, 1).cpu().numpy(), columns=L, scale_up=5, numbers=False),
+    contact_sheet(rows, columns=L, scale_up=5, numbers=False),
     "mechanism",
-    caption=f"A local call at stride {stride}, t = {t.item():.1f}. From the top: the noisy clip; the condition clip; "
-    f"the guess after one call, off by {off['given']:.3f} per pixel of the middle frames; the guess without the given "
-    f"frames, off by {off['alone']:.3f}; the truth.",
-    alt="Five rows of frames: noise, two end frames with grey between, a guess, a worse guess, the truth.",
+    caption=f"A local call at stride {stride}, t = {t.item():.1f}, painted. From the top: the noisy clip; the given "
+    f"frames; the guess after one call, off by {off['given']:.3f} per pixel of the middle frames; the guess without "
+    f"the given frames, off by {off['alone']:.3f}; the truth.",
+    alt="Five rows of frames: noise, two end frames with black between, a guess, a worse guess, the truth.",
 )
 
 # %% [markdown]
-# **Condition injection.** In every block, down and up, the given frames and the map scale and shift the features. The
-# convolutions that make $w$ and $b$ start at zero, so that $h$ passes unchanged:
+# **Condition injection.** Before every layer the given frames and the map scale and shift the features. The maps that
+# make $w$ and $b$ start at zero, so that $h$ passes unchanged:
 #
 # $$h := h + w^c h + b^c, \qquad h := h + w^m h + b^m$$
 #
@@ -153,13 +175,11 @@ report.image(
 
 # %%
 with torch.inference_mode():
-    maps = model.net.frames_cascade((x0m * x_0).flatten(0, 1))
-    levels = [*range(len(maps)), *reversed(range(len(maps)))]
-    pairs = [inject.conv(maps[i]).abs().chunk(2, 1) for i, inject in zip(levels, model.net.inject_frames, strict=True)]
+    heard = model.net.hear(x0m * x_0)[0]
+    pairs = [inject.map(heard).abs().chunk(2, -1) for inject in model.net.inject_frames]
 report.table(
-    ["block", "w, given frame", "w, middle", "b, given frame", "b, middle"],
-    [[f"{way}, {side >> i} pixels", *(float(v[n].mean()) for v in pair for n in (0, 1))]
-     for way, i, pair in zip(["down"] * len(maps) + ["up"] * len(maps), levels, pairs, strict=True)],
+    ["layer", "w, given frame", "w, middle", "b, given frame", "b, middle"],
+    [[n, *(float(v[frame].mean()) for v in pair for frame in (0, 1))] for n, pair in enumerate(pairs, 1)],
     caption="Mean size of w and b from the condition clip, on the first (given) and the second (not given) frame.",
 )  # fmt: skip
 
@@ -210,7 +230,7 @@ report.video(
     grid(side_by_side.reshape(-1, *side_by_side.shape[2:]), columns=len(shown), gap=1),
     "side-by-side",
     caption=f"{frames} frames from nothing, {len(side_by_side)} of each (rows). From the left: {'; '.join(shown)}.",
-    alt="A grid of small films with two coloured shapes each: real video, then generated ones.",
+    alt="A grid of small films with a coloured shape each: real video, then generated ones.",
     scale_up=5,
 )
 
@@ -366,7 +386,7 @@ for name, source, against in (
     ("made, another caption", TOLD, others),
 ):
     judged_by = [exact(world, contest.films(source)[s], against[s]) for s in seeds]
-    heard[name] = {q: [float(np.nanmean(found[q])) for found in judged_by] for q in ("obedience", "identity")}
+    heard[name] = {q: [mean(found[q]) for found in judged_by] for q in ("obedience", "identity")}
     for q, says in (("obedience", "caption obeyed"), ("identity", "shapes of the caption seen")):
         report.measure(f"told-{q}:{name}", name, says, heard[name][q], unit="share", better="higher")
 report.table(

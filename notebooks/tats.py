@@ -41,6 +41,7 @@ import torch
 import reproductions
 from reproductions.contest import BASELINES, Contest
 from reproductions.measures.shapes_reader import read_shapes
+from reproductions.measures.statistics import mean
 from reproductions.methods.tats import SCHEDULES, interpolation_mask
 from reproductions.report import Report, figure, grid, show
 from reproductions.video import contact_sheet
@@ -101,7 +102,7 @@ report.image(
     "tokenizer",
     caption=f"Four real clips, each in three rows: the frames, their numbers (one random colour per number), and what "
     f"the decoder makes of the numbers. It explains {explained:.0%} of what differs from the plain background.",
-    alt="Rows of small frames with two moving shapes, coloured squares, and copies of the frames.",
+    alt="Rows of small frames with a moving shape, coloured squares, and copies of the frames.",
 )
 report.measure("reconstruction", "tokenizer", "share of the foreground explained", explained, better="higher")
 
@@ -240,7 +241,7 @@ report.image(
     "gaps",
     caption="Three gaps, three rows each: the real film; filled with the published mask; filled with the leaky mask. "
     "The first and the last slice of a row were given as numbers.",
-    alt="Nine rows of frames with moving shapes: real, filled with the one mask, filled with the other.",
+    alt="Nine rows of frames with a moving shape: real, filled with the one mask, filled with the other.",
 )
 
 # %% [markdown]
@@ -302,7 +303,7 @@ report.video(
     grid(np.stack(shown), columns=len(SHOWN), gap=1),
     "side-by-side",
     caption=f"{frames} frames. From the left: {', '.join(SHOWN)}.",
-    alt="Four small films beside each other with two moving shapes each.",
+    alt="Four small films beside each other with a moving shape each.",
     scale_up=5,
 )
 
@@ -312,7 +313,7 @@ report.image(
     contact_sheet(rows, columns=len(range(0, frames, frames // 28)), scale_up=2, numbers=False),
     "sheet",
     caption=f"Two videos each, one frame in {frames // 28}. From the top: {', '.join(SHOWN)}.",
-    alt="Eight rows of frames of one video each, with two coloured shapes on dark ground.",
+    alt="Eight rows of frames of one video each, with a coloured shape on dark ground.",
 )
 
 # %%
@@ -351,9 +352,9 @@ show(
 #
 # > *hierarchy-coherence*: the two-level model keeps the theme longer and loses quality later than the base model.
 #
-# The paper asks a classifier whether the last 16 frames are of the class of the first. Our theme is the pair of
-# colours: read those that are in sight in at least half of the frames of a segment, and ask whether the last segment
-# has the same ones as the first. A video whose first segment shows no shape has no theme to keep, and counts as lost.
+# The paper asks a classifier whether the last 16 frames are of the class of the first. Our theme is the
+# colour: read what is in sight in at least half of the frames of a segment, and ask whether the last segment has the
+# same as the first. A video whose first segment shows no shape has no theme to keep, and counts as lost.
 
 
 # %%
@@ -387,7 +388,6 @@ theme_claim = report.claim(
 # - The videos fall short. Colours and smooth motion are learnt; kinds change on the way, and a second shape is often
 #   missing or lost. The tokenizer shows circles, squares and triangles as they are, but confuses stars, crosses and
 #   rings, and the loss of the transformers was still falling when training ended (below).
-# - A window of 8 frames forgets what was covered for longer.
 # - Without slices of several frames the tokenizer has little reason to look along time, so what the border tells is
 #   weaker than in the paper, although our encoder hears it in every slice of a window.
 # - Of the first claim only the score is judged. Zero padding was trained in the tokenizer alone, so whether sliding
@@ -434,7 +434,7 @@ report.curve(
 # ## What was found
 
 # %%
-own = {name: {id: float(np.nanmean(contest.values(name, id))) for id in ("identity", "lost")} for name in SHOWN}
+own = {name: {id: mean(contest.values(name, id)) for id in ("identity", "lost")} for name in SHOWN}
 lines = [
     f"- **{name}**, {frames} frames: shapes keep kind, colour and size in {own[name]['identity']:.0%} of the cases; "
     f"{own[name]['lost']:.2f} shapes per frame are lost."

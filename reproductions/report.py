@@ -168,8 +168,11 @@ class Report:
         better: Literal["higher", "lower"] | None = None,
         note: str | None = None,
     ) -> Measure:
-        """Record a number: one value per seed, or one alone. The interval is Student's t over the seeds."""
-        numbers = _floats(np.atleast_1d(values))
+        """Record a number: one value per seed, or one alone. The interval is Student's t over the seeds.
+
+        Raises UserError for a value that is not finite: a result file cannot hold it.
+        """
+        numbers = _finite(f"the measure {id}", values)
         bounds = interval(numbers)
         measure = Measure(
             id=id, subject=subject, name=name, value=float(np.mean(numbers)), values=numbers,
@@ -215,7 +218,7 @@ class Report:
         `judge_difference`), or "equal" to within `margin` (rule: `judge_equality`); chance: the value of
         guessing, for "equal"; better: which values are good.
         At scale smoke the verdict is "not judged". Raises UserError for an id that is not in the fact file, another
-        number of values than of seeds, or a margin without "equal".
+        number of values than of seeds, a value that is not finite, or a margin without "equal".
         """
         if id not in self._claim_ids:
             raise UserError(f"{self.slug} has no claim {id!r}; {self._claimed_by} has: {', '.join(self._claim_ids)}")
@@ -223,7 +226,7 @@ class Report:
             raise UserError(f"the claim {id}: a margin belongs to says='equal', and to it alone")
         if not len(values) == len(baseline_values) == len(self.seeds):
             raise UserError(f"the claim {id} needs one value per seed ({len(self.seeds)}) of both subjects")
-        paired = np.asarray(values, dtype=np.float64) - np.asarray(baseline_values, dtype=np.float64)
+        paired = np.subtract(*(_finite(f"the claim {id}", v) for v in (values, baseline_values)))
         if margin is None:
             verdict, bounds = judge_difference(paired, higher=says == "higher")
             rule = (
@@ -365,6 +368,13 @@ def _show(rich: str, plain: str, kind: Literal["markdown", "html"] = "markdown")
     from IPython.display import HTML, Markdown, display
 
     display(HTML(rich) if kind == "html" else Markdown(rich))
+
+
+def _finite(what: str, values: Any) -> list[float]:
+    numbers = _floats(np.atleast_1d(values))
+    if not np.isfinite(numbers).all():
+        raise UserError(f"{what} has values that are not finite, {numbers}; leave it out where nothing was measured")
+    return numbers
 
 
 def _floats(values: Any) -> list[float]:

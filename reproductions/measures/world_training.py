@@ -158,7 +158,8 @@ def _penalty(target: Target, said: Tensor, wanted: Tensor) -> Tensor:
 
 def clips_of(name: str, seeds: NDArray[np.int64], starts: NDArray[np.int64]) -> tuple[NDArray[np.float32], Any]:
     """Clips (b, FRAMES, 3, SIDE, SIDE) of a world, and their truth."""
-    world = worlds.world(name, SIDE, depth=False) if name == "rooms" else worlds.world(name, SIDE)
+    options: dict[str, dict[str, Any]] = {"rooms": {"depth": False}, "shapes": {"shapes": 2}}
+    world = worlds.world(name, SIDE, **options.get(name, {}))
     clip = world.batch(seeds, starts, FRAMES)
     return clip.video, clip.truth
 

@@ -7,15 +7,18 @@ time span; then, given every two neighbours, the frames between them; and so on,
 Deviations (paper -> here, and why):
  1. L = 16, m = 3, 3376 frames of cartoons at 128x128 or 256x256 -> L = 5, m = 4, 257 frames of 16x16 shapes (1025
     with m = 5). A laptop can train it; so small a network can fill short gaps only.
- 2. Latents of T-KLVAE, an image autoencoder with temporal layers -> pixels. At 16x16 there is nothing to compress. The
-    middle frames are masked in pixels, as in the paper.
+ 2. Latents of T-KLVAE, a pre-trained image autoencoder with temporal layers -> of an image autoencoder trained here
+    (parts/autoencoder.py), 4x down, its vectors all of one length and noise added to them before decoding, in place of
+    the KL term. The middle frames are masked in latents: a masked frame is zeros, not the latents of a black frame.
  3. Spatial layers from a pre-trained text-to-image model, new temporal layers that start as the identity, CLIP's text
     encoder -> all trained from nothing, captions too (parts/text.py). Nothing pre-trained is used here.
- 4. DDPM, noise prediction -> a straight noise path, prediction of the clean clip (parts/diffusion.py), predictions
-    cut to [-1, 1], times that lean towards noise, weight 1 / max(t, 0.6)^2. The ancestral steps are the paper's; there
-    are 20 at the top, where everything is decided, and 3 at the last level, where most of the calls are.
- 5. Spatial, caption and temporal attention in every block -> captions and temporal attention at side 8, captions and
-    full space-time attention at side 4 (parts/unet.py). At 4x4 the full form is as cheap.
+ 4. DDPM, noise prediction -> a straight noise path, prediction of the clean clip (parts/diffusion.py), predicted
+    vectors cut to the length that all have, times that lean towards noise, weight 1 / max(t, 0.6)^2. The ancestral
+    steps are the paper's; there are 20 at the top, where everything is decided, and 3 at the last level, where most of
+    the calls are.
+ 5. A 3D U-Net with spatial, caption and temporal attention in every block -> a transformer in which all places of all
+    frames see each other (parts/mask_transformer.py), and the mean over a caption's words, injected as the mask is.
+    Latents of 4x4 are not worth shrinking, and there the full form is as cheap.
  6. Whether all levels share their weights is left open, and the network is not told its level -> one network, whose
     temporal layers hear the true distances between frames, so that it knows the stride that it works at.
  7. No frame given at the top, both ends below -> at every stride also no frame, and the first alone: so trees of any
@@ -40,10 +43,11 @@ from torch import Tensor
 from kiloframe.errors import UserError
 from kiloframe.words import refuse
 from reproductions.contract import Batch, Condition, Presets, Reproduction, Stage
+from reproductions.parts.autoencoder import LatentAutoencoder
 from reproductions.parts.diffusion import ancestral, draw_times, loss_weight, noisy
-from reproductions.parts.mask_unet import MaskUNet
+from reproductions.parts.mask_transformer import MaskTransformer
 from reproductions.worlds import captions
-from reproductions.worlds.shapes import EVALUATION_SEEDS, Shapes
+from reproductions.worlds.shapes import BACKGROUND, EVALUATION_SEEDS, Shapes
 
 __all__ = ["METHOD", "SCHEDULES", "NuwaXL"]
 
@@ -57,20 +61,25 @@ class Config(Presets):
 
     per_video: training clips that each video gives; levels: how often a clip is of each level, the global one first,
     and given: how often no frame, the first, or both ends are given (never both at the top), as relative weights;
-    unsaid: how often the caption is left away; sampling_steps: of a call, per level; guidance: 1 for none.
+    unsaid: how often the caption is left away; sampling_steps: of a call, per level; guidance: 1 for none. autoencoder:
+    its widths, each level halves the side; latent: numbers per place; jitter: deviation 2; share: of the steps, for it.
     """
 
     side: int = 16
-    channels: tuple[int, ...] = (16, 32, 64)
+    autoencoder: tuple[int, ...] = (32, 64, 96)
+    latent: int = 8
+    jitter: float = 0.15
+    share: float = 0.3
+    channels: int = 128
+    layers: int = 4
     heads: int = 4
-    attention_level: int = 1
     text_channels: int = 64
     caption_length: int = 14
     clip: int = 5
     depth: int = 4
     sampling_steps: tuple[int, ...] = (20, 16, 6, 3)
     guidance: float = 2.0
-    per_video: int = 4
+    per_video: int = 8
     levels: tuple[int, ...] = (3, 3, 7, 7)
     given: tuple[int, ...] = (1, 1, 6)
     unsaid: float = 0.3
@@ -83,7 +92,7 @@ class Config(Presets):
     def smoke(cls) -> Self:
         """A few steps, for tests of training."""
         return cls(
-            channels=(8, 8, 16), heads=2, attention_level=2, text_channels=8, clip=5, depth=2, levels=(1, 1),
+            autoencoder=(8, 16, 16), channels=16, layers=1, heads=2, text_channels=8, depth=2, levels=(1, 1),
             sampling_steps=(3, 2), per_video=3, steps=6, batch=2,
         )  # fmt: skip
 
@@ -91,17 +100,17 @@ class Config(Presets):
     def gpu(cls) -> Self:
         """Minutes on one GPU: L = 8, so that a tree of three levels has 344 frames."""
         return cls(
-            side=32, channels=(64, 128, 192, 256), attention_level=2, text_channels=128, clip=8, depth=3,
-            levels=(1, 2, 2), sampling_steps=(50, 20, 10), per_video=8, steps=6000, batch=8, learning_rate=1e-3,
+            side=32, autoencoder=(64, 128, 192), channels=256, layers=8, text_channels=128, clip=8, depth=3,
+            levels=(1, 2, 2), sampling_steps=(50, 20, 10), steps=12_000, batch=8, learning_rate=1e-3,
         )  # fmt: skip
 
     @classmethod
     def paper(cls) -> Self:
         """The published L = 16, m = 3 and 128x128 pixels; widths, steps and batch are ours, the paper gives none."""
         return cls(
-            side=128, channels=(128, 256, 384, 512), attention_level=2, text_channels=768, caption_length=77, clip=16,
-            depth=3, levels=(1, 1, 1), sampling_steps=(1000,) * 3, guidance=1.0, per_video=1, batch=32,
-            learning_rate=1e-4, ema=0.9999,
+            side=128, autoencoder=(128, 256, 512, 512), latent=4, channels=1024, layers=24, heads=16,
+            text_channels=768, caption_length=77, clip=16, depth=3, levels=(1, 1, 1), sampling_steps=(1000,) * 3,
+            guidance=1.0, per_video=1, batch=32, learning_rate=1e-4, ema=0.9999,
         )  # fmt: skip
 
     def stride(self, below: int) -> int:
@@ -119,16 +128,22 @@ class NuwaXL(Reproduction):
 
     def __init__(self, config: Any) -> None:
         super().__init__(config)
-        self.net = MaskUNet(
-            config.side, config.channels, config.heads, config.attention_level, len(captions.WORDS),
+        self.autoencoder = LatentAutoencoder(config.autoencoder, config.latent)
+        self.latent = (config.latent, *[config.side // self.autoencoder.factor] * 2)  # of a frame: (c, h, w)
+        self.net = MaskTransformer(
+            config.latent, self.latent[1] ** 2, config.channels, config.layers, config.heads, len(captions.WORDS),
             config.caption_length, config.text_channels,
         )  # fmt: skip
 
     # --- training -------------------------------------------------------------------------------------------------
 
     def stages(self) -> tuple[Stage, ...]:
-        """One stage: the network of all levels."""
-        return (Stage("mask temporal diffusion", (self.net,), self.loss),)
+        """The autoencoder of frames, then the network of all levels."""
+        share = self.config.share
+        return (
+            Stage("autoencoder", (self.autoencoder,), self.reconstruction_loss, share, learning_rate=3e-3),
+            Stage("mask temporal diffusion", (self.net,), self.loss, 1 - share),
+        )
 
     def clips(self, rng: np.random.Generator, batch: int) -> Batch:
         """Whole videos, as long as a tree: (b, (L - 1)^m + 1, 3, side, side) in [0, 1], and a caption per frame."""
@@ -137,6 +152,14 @@ class NuwaXL(Reproduction):
         made = Shapes(self.config.side).batch(seeds, starts, frames)
         words = captions.encode([str(c) for c in made.truth.captions()], self.config.caption_length)
         return Batch(torch.from_numpy(made.video), torch.from_numpy(words)[:, None].expand(-1, frames, -1))
+
+    def reconstruction_loss(self, clip: Tensor | Batch, step: int) -> dict[str, Tensor]:
+        """|| x - D(E(x) + noise) ||^2 of `per_video` frames of each video; shapes weigh ten times more than ground."""
+        video = Batch.of(clip).video
+        index = np.random.default_rng([12, step]).integers(video.shape[1], size=(len(video), self.config.per_video))
+        x = video[np.arange(len(video))[:, None], index].flatten(0, 1)
+        m = 1 + 9.0 * ((x - torch.from_numpy(BACKGROUND).to(x.device)[:, None, None]).abs().amax(1, True) > 0.05)
+        return self.autoencoder.loss(x, self.config.jitter, torch.Generator().manual_seed(step), m)
 
     def loss(self, clip: Tensor | Batch, step: int) -> dict[str, Tensor]:
         """|| x_0 - x_hat(x_t, p, t, x0c, x0m) ||^2 / max(t, 0.6)^2 over all L frames (paper, sec. 3.2; deviation 4).
@@ -147,7 +170,8 @@ class NuwaXL(Reproduction):
         rng, generator = np.random.default_rng([11, step]), torch.Generator().manual_seed(step)
         device = known.video.device
         owner, index, given = self.draw(len(known.video), known.video.shape[1], rng)
-        x_0 = 2 * known.video[owner.to(device)[:, None], index.to(device)] - 1  # (n, L, 3, side, side)
+        with torch.no_grad():
+            x_0 = self.autoencoder.encode(known.video[owner.to(device)[:, None], index.to(device)])  # (n, L, c, h, w)
         p = torch.zeros(*index.shape, self.config.caption_length, dtype=torch.int64, device=device)
         if known.captions is not None:
             said = torch.from_numpy(rng.random(len(owner)) >= self.config.unsaid)[:, None, None].to(device)
@@ -179,7 +203,7 @@ class NuwaXL(Reproduction):
         return torch.from_numpy(owner), torch.from_numpy(index), torch.from_numpy(given)
 
     def denoise(self, x_t: Tensor, p: Tensor, t: Tensor, x0c: Tensor, x0m: Tensor, index: Tensor) -> Tensor:
-        """x_hat (n, L, 3, h, w). All L frames of x_t are noise, the given ones too; what they show comes in by x0c.
+        """x_hat (n, L, c, h, w). All L frames of x_t are noise, the given ones too; what they show comes in by x0c.
 
         p: (n, L, k) word numbers, one caption per frame; x0c: zero where nothing is given; x0m: (n, L, 1, h, w), 1 on
         given frames; index: (n, L) true frame numbers, of which only distances count.
@@ -230,27 +254,24 @@ class NuwaXL(Reproduction):
         """Trees until there are enough frames, each from the last frame of what was there before."""
         made, tree, first = 0, 0, None
         if context is not None:
-            made, first = context.shape[1] - 1, 2 * context[:, -1:].to(next(self.parameters()).device) - 1
-            if made:
-                yield context[:, :-1].float().cpu()
+            made, first = context.shape[1], self.autoencoder.encode(context[:, -1:].to(self.net.place.device))
+            yield context.float().cpu()
         while made < plan.frames:
-            if first is not None and made == plan.frames - 1:  # the next tree would be grown for its first frame alone
-                yield _pixels(first)
-                return
-            for part in self._grow(plan, first, made, tree):
-                yield _pixels(part[:, : min(part.shape[1] - 1, plan.frames - made)])
-                made, first = made + part.shape[1] - 1, part[:, -1:]
-                if made >= plan.frames:
+            for part in self._grow(plan, first, max(made - 1, 0), tree):
+                fresh = part[:, min(made, 1) : plan.frames - made + min(made, 1)]  # the first of all but one was shown
+                yield self.autoencoder.decode(fresh).float().cpu()
+                made, first = made + fresh.shape[1], part[:, -1:]
+                if made == plan.frames:
                     return
             tree += 1
 
     def _grow(self, plan: _Plan, first: Tensor | None, start: int, tree: int) -> Iterator[Tensor]:
         """One tree: level 1 makes L key frames, (L - 1)^(m - 1) apart; level k fills all gaps of level k - 1.
 
-        start: the tree's first frame. Yields (b, n, 3, h, w) for each `at_once` top-level gaps, both ends included.
+        start: the tree's first frame. Yields (b, n, c, h, w) for each `at_once` top-level gaps, both ends included.
         """
         config, device = self.config, next(self.parameters()).device
-        x0c = torch.zeros(plan.batch, 1, config.clip, 3, config.side, config.side, device=device)
+        x0c = torch.zeros(plan.batch, 1, config.clip, *self.latent, device=device)
         given = [0.0] * config.clip
         if first is not None:
             x0c[:, 0, 0], given[0] = first[:, 0], 1.0
@@ -263,7 +284,7 @@ class NuwaXL(Reproduction):
             yield v
 
     def _fill(self, plan: _Plan, v: Tensor, start: int, level: int, gap: int, tree: int) -> Tensor:
-        """All gaps between neighbours of v (b, n + 1, 3, h, w) at once, to (b, n (L - 1) + 1, 3, h, w).
+        """All gaps between neighbours of v (b, n + 1, c, h, w) at once, to (b, n (L - 1) + 1, c, h, w).
 
         Of every clip only the frames 1 to L - 2 are kept; the two given ones stay as they were made a level above.
         """
@@ -279,7 +300,7 @@ class NuwaXL(Reproduction):
     def _call(
         self, plan: _Plan, x0c: Tensor, given: list[float], start: int, stride: int, key: tuple[int, int, int]
     ) -> Tensor:
-        """Diffusion(p, v0c): one run of the network for n neighbouring clips of each video, (b, n, L, 3, h, w).
+        """Diffusion(p, v0c): one run of the network for n neighbouring clips of each video, (b, n, L, c, h, w).
 
         start: the first frame of the first clip; key: tree, level and first gap, from which the noise follows.
         """
@@ -299,7 +320,7 @@ class NuwaXL(Reproduction):
             if p.any() and self.config.guidance != 1:
                 untold = self.denoise(x_t, 0 * p, t, flat, x0m, index)
                 made = untold + self.config.guidance * (made - untold)
-            return made.clamp(-1, 1)
+            return made / made.square().mean(-3, keepdim=True).sqrt().clamp(min=1)  # vectors of length sqrt(c) at most
 
         return ancestral(x_hat, noise.flatten(1, 2).to(x0c.device)).unflatten(0, (b, n))
 
@@ -321,10 +342,6 @@ def _noise(key: tuple[int, ...], shape: tuple[int, ...]) -> Tensor:
     """Standard normal noise that follows from the key, so that it does not matter in which order clips are made."""
     number = np.random.default_rng([k % 2**63 for k in key]).integers(2**63)
     return torch.randn(shape, generator=torch.Generator().manual_seed(int(number)))
-
-
-def _pixels(x: Tensor) -> Tensor:
-    return ((x + 1) / 2).clamp(0, 1).float().cpu()
 
 
 METHOD = NuwaXL

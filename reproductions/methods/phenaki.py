@@ -187,21 +187,15 @@ class Phenaki(Reproduction):
         return tuple(stages)
 
     def clips(self, rng: np.random.Generator, batch: int) -> Batch:
-        """Clips of t_x + 1 frames with their captions, a fifth of one shape; a fifth are cut (deviation 7).
+        """Clips of t_x + 1 frames with their captions; a fifth are cut (deviation 7).
 
         A cut clip opens with 1, 3 .. K frames of its neighbour in the batch, with that one's caption.
         """
         config = self.config
-        videos, captions = [], []
-        one = int(rng.binomial(batch, 0.2))
-        for count, shapes in ((one, 1), (batch - one, 2)):
-            if count:
-                seeds, starts = rng.integers(0, EVALUATION_SEEDS, count), rng.integers(0, 4096, count)
-                clip = Shapes(config.side, shapes).batch(seeds, starts, config.frames)
-                videos.append(clip.video)
-                captions.append(encode(clip.truth.captions().tolist(), config.words))
-        video = torch.from_numpy(np.concatenate(videos))
-        words = torch.from_numpy(np.concatenate(captions))[:, None].repeat(1, config.frames, 1)
+        seeds, starts = rng.integers(0, EVALUATION_SEEDS, batch), rng.integers(0, 4096, batch)
+        clip = Shapes(config.side).batch(seeds, starts, config.frames)
+        video, told = torch.from_numpy(clip.video), encode(clip.truth.captions().tolist(), config.words)
+        words = torch.from_numpy(told)[:, None].repeat(1, config.frames, 1)
         cut = np.where(rng.uniform(size=batch) < 0.2, 1 + 2 * rng.integers(0, (config.context + 1) // 2, batch), 0)
         before = torch.arange(config.frames) < torch.from_numpy(cut)[:, None]
         video = torch.where(before[..., None, None, None], video.roll(1, 0), video)

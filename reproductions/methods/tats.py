@@ -203,7 +203,7 @@ class TATS(Reproduction):
         return tuple(found)
 
     def clips(self, rng: np.random.Generator, batch: int) -> Tensor:
-        """Two shapes that bounce; (b, t, 3, side, side) in [0, 1], a slice less a frame longer than is looked at."""
+        """A shape that bounces; (b, t, 3, side, side) in [0, 1], a slice less a frame longer than is looked at."""
         seeds, starts = rng.integers(0, EVALUATION_SEEDS, batch), rng.integers(0, 4096, batch)
         clip = Shapes(self.config.side).batch(seeds, starts, self._length + 2 * self.per_slice - 1)
         return torch.from_numpy(clip.video)

@@ -1,12 +1,13 @@
-"""A convolutional autoencoder of single frames with vector-quantised codes: pictures as grids of whole numbers.
+"""Convolutional autoencoders of single frames: pictures as grids of whole numbers, or of short vectors.
 
-Source: VQ-VAE (van den Oord et al., arXiv 1711.00937). Shapes: (..., 3, h, w) frames in [0, 1]; (..., h', w') token
-numbers, with h' = h / 2^(levels - 1).
+Sources: VQ-VAE (van den Oord et al., arXiv 1711.00937) and latent diffusion (Rombach et al., arXiv 2112.10752). Shapes:
+(..., 3, h, w) frames in [0, 1]; (..., h', w') token numbers or (..., c, h', w') vectors, h' = h / 2^(levels - 1).
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
@@ -14,7 +15,7 @@ from torch.nn import functional as F
 
 from reproductions.parts.quantise import VectorQuantiser
 
-__all__ = ["FrameAutoencoder"]
+__all__ = ["FrameAutoencoder", "LatentAutoencoder"]
 
 
 class Block(nn.Module):
@@ -87,3 +88,52 @@ class FrameAutoencoder(nn.Module):
     def _frames(self, e: Tensor) -> Tensor:
         """(b, h', w', code channels) to (b, 3, h, w), not cut."""
         return (self.decoder(e.movedim(-1, 1)) + 1) / 2
+
+
+class LatentAutoencoder(nn.Module):
+    """Frames to vectors z and back. All z have mean square 1, so that a diffusion model need not scale them, and noise
+    added before decoding takes the place of latent diffusion's KL term: vectors that lie close mean alike pictures.
+
+    channels: width of each level, every one but the first halves the side; latent: numbers per vector.
+    """
+
+    def __init__(self, channels: Sequence[int], latent: int) -> None:
+        super().__init__()
+        self.factor = 2 ** (len(channels) - 1)
+        down: list[nn.Module] = [nn.Conv2d(3, channels[0], 3, padding=1)]
+        up: list[nn.Module] = [nn.Conv2d(channels[0], 3, 3, padding=1)]  # from the last layer to the first
+        for narrow, width in pairwise(channels):
+            down += [nn.SiLU(), nn.Conv2d(narrow, width, 4, 2, 1)]
+            up += [nn.SiLU(), nn.ConvTranspose2d(width, narrow, 4, 2, 1)]
+        last = channels[-1]
+        down += [nn.SiLU(), nn.Conv2d(last, last, 3, padding=1), nn.SiLU(), nn.Conv2d(last, latent, 1)]
+        up += [nn.SiLU(), nn.Conv2d(last, last, 3, padding=1), nn.SiLU(), nn.Conv2d(latent, last, 3, padding=1)]
+        self.encoder, self.decoder = nn.Sequential(*down), nn.Sequential(*reversed(up))
+
+    def encode(self, frames: Tensor) -> Tensor:
+        """Frames (..., 3, h, w) to z = sqrt(c) e / || e ||, (..., c, h', w')."""
+        e = self.encoder(2 * frames.reshape(-1, *frames.shape[-3:]) - 1)
+        z = e.shape[1] ** 0.5 * F.normalize(e, dim=1)
+        return z.view(*frames.shape[:-3], *z.shape[1:])
+
+    def decode(self, z: Tensor) -> Tensor:
+        """z (..., c, h', w') to frames (..., 3, h, w), cut to [0, 1]."""
+        return self._frames(z.reshape(-1, *z.shape[-3:])).clamp(0, 1).view(*z.shape[:-3], 3, *self._sides(z))
+
+    def loss(self, frames: Tensor, noise: float, generator: torch.Generator, weight: Tensor) -> dict[str, Tensor]:
+        """The weighted mean of || x - D(E(x) + noise eps) ||^2 over frames x (b, 3, h, w) in [-1, 1].
+
+        noise: its standard deviation; generator: CPU; weight: of each pixel, (b, 1, h, w).
+        """
+        z = self.encode(frames)
+        z = z + noise * torch.randn(z.shape, generator=generator).to(z.device)
+        d = self._frames(z) - frames
+        loss = (weight * (2 * d).square()).mean() / weight.mean()
+        return {"loss": loss, "error": d.detach().square().mean()}
+
+    def _frames(self, z: Tensor) -> Tensor:
+        """(b, c, h', w') to (b, 3, h, w), not cut."""
+        return (self.decoder(z) + 1) / 2
+
+    def _sides(self, z: Tensor) -> tuple[int, int]:
+        return z.shape[-2] * self.factor, z.shape[-1] * self.factor

@@ -141,7 +141,8 @@ def _place(word: str, known: tuple[str, ...], caption: str) -> int:
 class Shapes(World[Truth]):
     """The world. `size`: pixels per side, 16 to 128; `shapes`: how many at once, 1 to 3.
 
-    The first shape of a video is the same however many there are. Raises UserError for a size or count out of range.
+    One is the default, because that is what a method can learn in a laptop's minutes. The first shape of a video is the
+    same however many there are. Raises UserError for a size or count out of range.
 
     Example:
         >>> world = Shapes(shapes=2)
@@ -152,7 +153,7 @@ class Shapes(World[Truth]):
     name = "shapes"
     about = "coloured shapes that bounce off the walls, each video with a caption that describes it"
 
-    def __init__(self, size: int = 16, shapes: int = 2) -> None:
+    def __init__(self, size: int = 16, shapes: int = 1) -> None:
         super().__init__(size)
         if not 1 <= shapes <= 3:
             raise UserError(f"the shapes world holds 1 to 3 shapes at once, not {shapes}")

@@ -221,7 +221,7 @@ def test_a_caption_is_disobeyed_by_the_wrong_pace_and_by_one_shape_too_many():
     two = film(["circle", "square"], ["red", "blue"], [False] * 2, both)
     assert exact(world, two, ["a small red circle moving slowly."])["obedience"].max() == 0
     assert (
-        exact(Shapes(), two, ["a small blue square moving slowly and a small red circle moving slowly."])[
+        exact(Shapes(shapes=2), two, ["a small blue square moving slowly and a small red circle moving slowly."])[
             "obedience"
         ].min()
         == 1
@@ -229,7 +229,7 @@ def test_a_caption_is_disobeyed_by_the_wrong_pace_and_by_one_shape_too_many():
 
 
 def test_a_covered_shape_is_neither_lost_nor_invented_when_it_comes_back():
-    world = Shapes()
+    world = Shapes(shapes=2)
     behind = straight((8, 3), (0, 0.6), 20)
     front = np.full((20, 1, 2), 8.0)
     path = np.concatenate([behind, front], 1)
@@ -244,7 +244,7 @@ def test_a_covered_shape_is_neither_lost_nor_invented_when_it_comes_back():
 
 def test_a_video_without_shapes_has_lost_all():
     video = np.zeros((2, 6, 3, 16, 16), np.float32)
-    found = exact(Shapes(), video, None)
+    found = exact(Shapes(shapes=2), video, None)
     assert (found["lost"] == 2).all() and (found["identity"] == 0).all() and np.isnan(found["position_error"]).all()
 
 

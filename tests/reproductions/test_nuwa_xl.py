@@ -12,8 +12,8 @@ from reproductions.parts.diffusion import draw_times, loss_weight
 from reproductions.worlds import captions
 from reproductions.worlds.shapes import EVALUATION_SEEDS, Shapes
 
-A = "a small red circle moving slowly and a large blue star moving quickly."
-B = "a large green ring moving quickly and a small white cross moving slowly."
+A = "a small red circle moving slowly."
+B = "a large green ring moving quickly."
 
 
 def build(**changes):
@@ -23,10 +23,11 @@ def build(**changes):
     model = NuwaXL(
         dataclasses.replace(config, levels=levels, sampling_steps=changes.get("sampling_steps", (2,) * config.depth))
     )
-    for conv in (model.net.head[-1], *(block.conv2 for block in (*model.net.down, *model.net.up))):
-        torch.nn.init.normal_(conv.weight, std=0.1)  # they start at zero
-    for inject in (*model.net.inject_frames, *model.net.inject_mask):
-        torch.nn.init.normal_(inject.conv.weight, std=0.3)
+    for kind in (model.net.inject_frames, model.net.inject_mask, model.net.inject_text):
+        for inject in kind:
+            torch.nn.init.normal_(inject.map.weight, std=0.3)  # they start at zero
+    for layer in (*model.autoencoder.encoder[::2], *model.autoencoder.decoder[::2]):
+        layer.weight.data *= 3  # untrained, all frames are one vector, and all vectors one grey
     return model.eval()
 
 
@@ -38,7 +39,7 @@ def trained():
 def real(count, stride=1, frames=5):
     made = Shapes().at(EVALUATION_SEEDS + np.arange(count), np.tile(stride * np.arange(frames), (count, 1)))
     words = captions.encode([str(c) for c in made.truth.captions()], 14)
-    return 2 * torch.from_numpy(made.video) - 1, torch.from_numpy(words)[:, None].expand(-1, frames, -1)
+    return torch.from_numpy(made.video), torch.from_numpy(words)[:, None].expand(-1, frames, -1)
 
 
 class Ruler:
@@ -49,6 +50,7 @@ class Ruler:
         clip = model.config.clip
         self.keys = torch.linspace(-0.9, 0.7, clip).roll(1)
         monkeypatch.setattr(model, "denoise", self)
+        monkeypatch.setattr(model.autoencoder, "decode", paint)
 
     def __call__(self, x_t, p, t, x0c, x0m, index):
         self.calls.append((index.clone(), x0m[..., 0, 0, 0].clone(), p.clone()))
@@ -58,6 +60,11 @@ class Ruler:
             made = (1 - far) * x0c[:, :1] + far * x0c[:, -1:]
             return made + 0.2 * x0m  # what the network makes of the given frames must not come into the video
         return self.keys[None, :, None, None, None].expand_as(x_t) + 0.0 * x_t
+
+
+def paint(z):
+    """In place of the decoder: frames as bright as the latents are high, -1 to 1."""
+    return ((z.mean((-3, -2, -1), keepdim=True) + 1) / 2).expand(*z.shape[:-3], 3, 16, 16)
 
 
 def brightness(video):
@@ -90,6 +97,9 @@ def test_a_level_is_one_run_and_the_counts_are_those_of_the_paper(monkeypatch):
     assert [(int(i[0, 1]), len(i)) for i, _, _ in calls] == [(64, 1), *[(16, 1), (4, 4), (1, 16)] * 4]
     calls.clear()
     model.generate(65)
+    assert len(calls) == 1 + 3, "65 frames end with the second key frame; no other gap is filled"
+    calls.clear()
+    model.generate(66)
     assert len(calls) == 1 + 3 + 3, "of the second gap one frame is wanted; no third is filled"
     calls.clear()
     model.generate(258)
@@ -134,7 +144,7 @@ def test_every_frame_is_made_from_its_own_caption(monkeypatch, frames):
 def test_training_clips_have_the_stride_of_a_level():
     model = NuwaXL(Config.toy())
     owner, index, given = model.draw(400, 257, np.random.default_rng(0))
-    assert owner.tolist() == np.repeat(np.arange(400), 4).tolist()
+    assert owner.tolist() == np.repeat(np.arange(400), Config.toy().per_video).tolist()
     steps = np.diff(index.numpy())
     assert (steps == steps[:, :1]).all() and index.min() >= 0 and index.max() == 256
     stride, levels = steps[:, 0], np.array(Config.toy().levels)
@@ -145,7 +155,7 @@ def test_training_clips_have_the_stride_of_a_level():
     assert not ends[stride == 64].any(), "the global model is never given the end of the video"
     weights = np.array(Config.toy().given) / sum(Config.toy().given)
     assert ends[stride != 64].mean() == pytest.approx(weights[2], abs=0.05)
-    assert np.bincount(index[stride == 1].numpy()[:, 0], minlength=253).max() < 12, "anywhere in the video"
+    assert np.bincount(index[stride == 1].numpy()[:, 0], minlength=253).max() < 20, "anywhere in the video"
     short = model.draw(50, 20, np.random.default_rng(0))[1]
     assert short.max() < 20 and (np.diff(short.numpy()) >= 1).all(), "a short video gives clips that fit"
 
@@ -163,17 +173,18 @@ def test_the_loss_is_the_weighted_error_of_all_frames(monkeypatch):
     monkeypatch.setattr(model, "denoise", zero)
     made = model.loss(batch, 5)
     owner, index, given = model.draw(64, 10, np.random.default_rng([11, 5]))
-    x_0 = 2 * torch.stack([batch.video[v, f] for v, f in zip(owner, index, strict=True)]) - 1
+    with torch.no_grad():
+        x_0 = model.autoencoder.encode(torch.stack([batch.video[v, f] for v, f in zip(owner, index, strict=True)]))
     t = draw_times(len(x_0), torch.Generator().manual_seed(5))
     wanted = (loss_weight(t) * x_0.square().flatten(1).mean(1)).mean()
     torch.testing.assert_close(made["loss"], wanted)
     assert torch.equal(seen["t"], t) and torch.equal(seen["index"], index)
     assert torch.equal(seen["x0m"][..., 0, 0, 0], given)
     mask = given[..., None, None, None]
-    assert torch.equal(seen["x0c"], x_0 * mask), "masked in pixels: the middle frames are zero"
+    assert torch.equal(seen["x0c"], x_0 * mask), "masked in latents: the middle frames are zero"
     eps = (seen["x_t"] - (1 - t.view(-1, 1, 1, 1, 1)) * x_0) / t.view(-1, 1, 1, 1, 1)
     for frames in (mask, 1 - mask):  # given frames are noised as the others
-        assert float((eps * frames).square().sum() / (frames.sum() * 3 * 16 * 16)) == pytest.approx(1, abs=0.02)
+        assert float((eps * frames).square().sum() / (frames.sum() * 8 * 4 * 4)) == pytest.approx(1, abs=0.02)
     silent = (seen["p"] == 0).all(-1)
     assert (silent.all(1) == silent.any(1)).all() and 0.2 < silent.float().mean() < 0.4
     spoken = ~silent[:, 0]
@@ -181,7 +192,7 @@ def test_the_loss_is_the_weighted_error_of_all_frames(monkeypatch):
 
 
 def test_guidance_goes_beyond_the_guess_with_the_caption(monkeypatch):
-    """One step from noise: x_0 + g (x_p - x_0), cut to [-1, 1]; without a caption there is one guess alone."""
+    """One step from noise: x_0 + g (x_p - x_0), vectors cut to length sqrt(c); no caption, one guess alone."""
     model = build(depth=1, sampling_steps=(1,), guidance=3.0)
     calls = []
 
@@ -190,10 +201,13 @@ def test_guidance_goes_beyond_the_guess_with_the_caption(monkeypatch):
         return torch.full_like(x_t, 0.2 if p.any() else 0.1)
 
     monkeypatch.setattr(model, "denoise", guess)
+    monkeypatch.setattr(model.autoencoder, "decode", paint)
     np.testing.assert_allclose(brightness(model.generate(3, Condition(captions=(A,)))), 0.1 + 3 * 0.1, atol=1e-6)
     assert len(calls) == 2 and not calls[1].any()
     np.testing.assert_allclose(brightness(model.generate(3)), 0.1, atol=1e-6)
     assert len(calls) == 3
+    model.config = dataclasses.replace(model.config, guidance=40.0)
+    np.testing.assert_allclose(brightness(model.generate(3, Condition(captions=(A,)))), 1, atol=1e-6)
 
 
 def test_clips_without_captions_are_trained_without(monkeypatch):
@@ -213,27 +227,51 @@ def test_noise_follows_from_the_place_in_the_tree():
     assert len(set(drawn)) == len(keys) and drawn[0] == tuple(_noise(keys[0], shape).flatten().tolist())
 
 
+def test_the_autoencoder_hears_the_noise_and_weighs_the_shapes(monkeypatch):
+    model = build()
+    batch, seen = model.clips(np.random.default_rng(0), 4), {}
+    monkeypatch.setattr(model.autoencoder, "loss", lambda x, noise, generator, m: seen.update(x=x, noise=noise, m=m))
+    model.reconstruction_loss(batch, 3)
+    frames, per_video = batch.video.flatten(0, 1), model.config.per_video
+    assert seen["noise"] == model.config.jitter and seen["x"].shape == (4 * per_video, 3, 16, 16)
+    for n, frame in enumerate(seen["x"]):
+        own = batch.video[n // per_video]
+        assert (own == frame).flatten(1).all(1).any(), "each video gives as many of its frames"
+    shape = (seen["x"] - frames[0, :, :1, :1]).abs().amax(1, keepdim=True) > 0.05
+    assert set(seen["m"].unique().tolist()) == {1.0, 10.0} and torch.equal(seen["m"] == 10, shape)
+
+
+def test_trained_weights_paint_frames_as_they_were(trained):
+    x, _ = real(64)
+    with torch.inference_mode():
+        error = (trained.autoencoder.decode(trained.autoencoder.encode(x)) - x).square().mean()
+    ground = x.flatten(-2).median(-1).values[..., None, None]
+    assert float(error / (ground - x).square().mean()) < 0.05
+
+
 @pytest.mark.parametrize("stride", [1, 4])
 def test_trained_weights_fill_gaps_better_than_they_guess(trained, stride):
     """From pure noise, on videos that training never saw: the step with which every sampling starts."""
-    x, p = real(48, stride)
+    video, p = real(48, stride)
+    x = trained.autoencoder.encode(video)
     noise = torch.randn(x.shape, generator=torch.Generator().manual_seed(0))
     index, errors = stride * torch.arange(5).expand(48, -1), {}
     for name, ends in (("ends", (0, 4)), ("none", ())):
-        x0m = torch.zeros(48, 5, 1, 16, 16)
+        x0m = torch.zeros(48, 5, 1, 4, 4)
         x0m[:, list(ends)] = 1
         with torch.inference_mode():
             y = trained.denoise(noise, p, torch.ones(48), x0m * x, x0m, index)
         errors[name] = float((y - x)[:, 1:4].square().mean())
     blank = float((x[:, 1:4] - x[:, 1:4].mean((0, 1))).square().mean())
-    assert errors["ends"] < (0.5 if stride == 1 else 0.95) * min(errors["none"], blank), (errors, blank)
+    assert errors["ends"] < (0.5 if stride == 1 else 0.75) * min(errors["none"], blank), (errors, blank)
 
 
 def test_trained_weights_draw_what_the_caption_says(trained):
     """The colours of a caption are in the frame, from the first step on: right captions beat exchanged ones."""
-    x, p = real(48, 64)
+    video, p = real(48, 64)
+    x = trained.autoencoder.encode(video)
     noise = torch.randn(x.shape, generator=torch.Generator().manual_seed(0))
-    t, nothing = torch.full((48,), 0.8), torch.zeros(48, 5, 1, 16, 16)
+    t, nothing = torch.full((48,), 0.8), torch.zeros(48, 5, 1, 4, 4)
     index = 64 * torch.arange(5).expand(48, -1)
     with torch.inference_mode():
         x_t = (1 - t.view(-1, 1, 1, 1, 1)) * x + t.view(-1, 1, 1, 1, 1) * noise

@@ -206,3 +206,11 @@ def test_a_curve_may_have_a_logarithmic_axis(tmp_path):
     assert [curve.log_x for curve in read_result(report.save()).curves] == [False, True]
     svgs = [(tmp_path / "fdm" / f"{name}.svg").read_text() for name in ("plain", "log")]
     assert svgs[0] != svgs[1]
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_numbers_that_no_result_can_hold_are_refused_at_once(report, value):
+    with pytest.raises(UserError, match="the measure a has values that are not finite"):
+        report.measure("a", "real", "share", [1.0, value])
+    with pytest.raises(UserError, match="the claim hierarchy-flicker has values that are not finite"):
+        report.claim("hierarchy-flicker", **CLAIM, values=[0.5, value, 0.5], baseline_values=[0.1] * 3, says="higher")

@@ -254,7 +254,7 @@ def test_seeds_for_a_caption_give_it_in_many_ways(count):
 )
 def test_impossible_captions(caption, message):
     with pytest.raises(UserError, match=message):
-        Shapes().seeds_for(caption, 1)
+        Shapes(shapes=2).seeds_for(caption, 1)
 
 
 @pytest.mark.parametrize("options", [{"size": 15}, {"size": 129}, {"shapes": 0}, {"shapes": 4}])
