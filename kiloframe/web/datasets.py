@@ -113,6 +113,7 @@ def write(cat: Any, out: Path) -> list[Path]:
         "datasets",
         "Data sets",
         f"{len(cat.datasets)} data sets of long video generation: size, clip length, resolution, licence, users.",
+        wide=True,
     )
     files = [render(cat, page, "datasets.md.j2", out, uses=uses, slips=slips)]
     for slug, dataset in cat.datasets.items():

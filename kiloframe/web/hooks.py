@@ -23,21 +23,6 @@ _LINK = re.compile(r'(<a\b[^>]*?\shref=")([^"#?:]*)((?:[#?][^"]*)?")')
 _BOOST = {"methods": 4.0, "datasets": 2.0, "metrics": 2.0, "survey": 2.0, "reference": 0.4, "reproductions": 0.5}
 
 
-# Pages that are one wide table.
-_WIDE = tuple(
-    f"{name}/index.md"
-    for name in (
-        "methods",
-        "datasets",
-        "metrics",
-        "survey/lengths",
-        "survey/tables",
-        "survey/timeline",
-        "survey/paradigms",
-    )
-)
-
-
 def _pages(docs: Path, folder: str) -> list[Any]:
     """Index page first, then the pages of a folder by name, as mkdocs wants them."""
     files = sorted(docs.glob(f"{folder}/*.md")) + sorted(docs.glob(f"{folder}/*/index.md"))
@@ -98,11 +83,9 @@ def on_config(config: Any) -> Any:
 
 
 def on_page_markdown(markdown: str, page: Any, config: Any, files: Any) -> str:
-    """Weigh pages for the search by the folder they stand in, and give wide tables the whole width."""
-    if page.file.src_uri in _WIDE:
-        page.meta.setdefault("hide", ["navigation", "toc"])
+    """Weigh pages for the search by the folder they stand in."""
     boost = _BOOST.get(page.file.src_uri.split("/")[0].removesuffix(".md"))
-    if page.file.src_uri in _WIDE:  # a page that lists every record is no answer to the name of one
+    if "navigation" in page.meta.get("hide", ()):  # a wide page lists every record: no answer to the name of one
         boost = 0.5
     if boost is not None and "search" not in page.meta:
         page.meta["search"] = {"boost": boost}

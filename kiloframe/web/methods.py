@@ -121,6 +121,7 @@ def write(cat: Any, results: Results, bibtex: dict[str, str], out: Path) -> list
         f"All {len(cat.methods)} methods of the catalogue of long video generation in one table: paradigm, generator, "
         "control signals, lengths, data sets, code and verdicts.",
         ("methods-data.js", "interactive.js", "methods-query.js", "methods.js"),
+        wide=True,
     )
     tallies = {slug: counts(items) for slug, items in claims.items()}
     files = [

@@ -62,6 +62,7 @@ def write(cat: Any, out: Path) -> list[Path]:
         "metrics",
         "Metrics",
         f"{len(cat.metrics)} metrics of video generation: definition, constants, test vectors, biases, users.",
+        wide=True,
     )
     files = [render(cat, page, "metrics.md.j2", out, uses=uses, rows=rows, levels=LEVELS)]
     for slug, metric in cat.metrics.items():

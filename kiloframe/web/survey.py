@@ -19,6 +19,8 @@ from kiloframe.web.words import WORDS
 
 __all__ = ["Section", "reasons", "sections", "write"]
 
+_WIDE = ("lengths", "timeline", "paradigms", "tables")  # pages that are one wide table
+
 RULES = {
     "past-threshold": "more than the survey's threshold of frames or seconds claimed or shown",
     "past-training-clip": "generates past the clip length it was trained on",
@@ -152,7 +154,13 @@ def write(cat: Any, out: Path) -> list[Path]:
         ("slips", "Its slips", "What the survey prints, what is correct, and the evidence.", "slips"),
     ]
     return [
-        render(cat, Page(f"survey/{folder}".rstrip("/"), title, about), f"survey_{name}.md.j2", out, **common)
+        render(
+            cat,
+            Page(f"survey/{folder}".rstrip("/"), title, about, wide=folder in _WIDE),
+            f"survey_{name}.md.j2",
+            out,
+            **common,
+        )
         for folder, title, about, name in pages
     ]
 
