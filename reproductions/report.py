@@ -312,8 +312,10 @@ def figure(columns: int = 1, rows: int = 1, width: float = 7.2, height: float = 
         return drawn, list(np.ravel(drawn.subplots(rows, columns, squeeze=False)))
 
 
-def grid(videos: Any, columns: int, gap: int = 2, shade: float = 1.0) -> NDArray[np.float32]:
-    """Videos (n, t, 3, h, w) as one (t, 3, H, W), row by row, with `gap` pixels of `shade` around each."""
+def grid(videos: Any, columns: int, gap: int = 2, shade: float = 0.5) -> NDArray[np.float32]:
+    """Videos (n, t, 3, h, w) as one (t, 3, H, W), row by row, with `gap` pixels of `shade` around each: by
+    default a grey that is neither bright on a dark page nor dark on a bright one.
+    """
     array = np.asarray(videos, dtype=np.float32)
     padded = np.pad(array, ((0, 0),) * 3 + ((gap, gap),) * 2, constant_values=shade)
     n, t, c, h, w = padded.shape

@@ -69,7 +69,7 @@ class Config(Presets):
     autoencoder: tuple[int, ...] = (32, 64, 96)
     latent: int = 8
     jitter: float = 0.15
-    share: float = 0.3
+    share: float = 0.35
     channels: int = 128
     layers: int = 4
     heads: int = 4
@@ -83,7 +83,7 @@ class Config(Presets):
     levels: tuple[int, ...] = (3, 3, 7, 7)
     given: tuple[int, ...] = (1, 1, 6)
     unsaid: float = 0.3
-    steps: int = 5000
+    steps: int = 6900
     batch: int = 4
     learning_rate: float = 2e-3
     ema: float = 0.995
@@ -141,7 +141,7 @@ class NuwaXL(Reproduction):
         """The autoencoder of frames, then the network of all levels."""
         share = self.config.share
         return (
-            Stage("autoencoder", (self.autoencoder,), self.reconstruction_loss, share, learning_rate=3e-3),
+            Stage("autoencoder", (self.autoencoder,), self.reconstruction_loss, share, 3e-3, 4 * self.config.batch),
             Stage("mask temporal diffusion", (self.net,), self.loss, 1 - share),
         )
 
@@ -154,9 +154,9 @@ class NuwaXL(Reproduction):
         return Batch(torch.from_numpy(made.video), torch.from_numpy(words)[:, None].expand(-1, frames, -1))
 
     def reconstruction_loss(self, clip: Tensor | Batch, step: int) -> dict[str, Tensor]:
-        """|| x - D(E(x) + noise) ||^2 of `per_video` frames of each video; shapes weigh ten times more than ground."""
+        """|| x - D(E(x) + noise) ||^2 of two frames of each video; shapes weigh ten times more than ground."""
         video = Batch.of(clip).video
-        index = np.random.default_rng([12, step]).integers(video.shape[1], size=(len(video), self.config.per_video))
+        index = np.random.default_rng([12, step]).integers(video.shape[1], size=(len(video), 2))
         x = video[np.arange(len(video))[:, None], index].flatten(0, 1)
         m = 1 + 9.0 * ((x - torch.from_numpy(BACKGROUND).to(x.device)[:, None, None]).abs().amax(1, True) > 0.05)
         return self.autoencoder.loss(x, self.config.jitter, torch.Generator().manual_seed(step), m)

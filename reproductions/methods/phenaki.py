@@ -23,7 +23,7 @@ Deviations (paper -> here, and why):
     sooner when it is trained.
  7. Web videos change by themselves -> the captions of the toy world are true for a whole video, so nothing would ever
     change. A fifth of the training clips therefore open with 1, 3 or 5 given frames of another video, under the new
-    video's caption: a change of prompt is learnt as a cut. (A fifth of the clips shows one shape in place of two.)
+    video's caption: a change of prompt is learnt as a cut.
  8. 12 to 48 rounds, guidance 6 to 12, temperature 4 to 8 -> fewer rounds and less guidance (see `Config`), since 192 to
     384 tokens are sampled per window and not 1536.
  9. Still images beside videos in training -> videos only.

@@ -14,8 +14,8 @@ from reproductions.worlds.base import EVALUATION_SEEDS
 from reproductions.worlds.captions import decode, encode
 from reproductions.worlds.shapes import BACKGROUND, Shapes, parse
 
-RED = "a large red circle moving slowly and a small blue square moving quickly."
-GREEN = "a small green star moving slowly and a large white cross moving slowly."
+RED = "a large red circle moving slowly."
+GREEN = "a small green star moving slowly."
 
 
 @pytest.fixture(scope="module")
@@ -46,8 +46,7 @@ def test_clips_are_cut_where_their_captions_change(model):
     cuts = (clips.captions[:, 1:] != clips.captions[:, :-1]).any(-1)
     assert set(cuts.sum(1).tolist()) == {0, 1} and 0.12 < cuts.any(1).float().mean() < 0.28
     assert set((cuts.int().argmax(1) + 1)[cuts.any(1)].tolist()) == {1, 3, 5}, "behind 1, 3 or 5 frames"
-    counts = np.array([len(parse(text)) for text in decode(clips.captions[:, -1].numpy())])
-    assert 0.1 < np.mean(counts == 1) < 0.3 and set(counts) == {1, 2}
+    assert all(len(parse(text)) == 1 for text in decode(clips.captions[:, -1].numpy()))
 
 
 def test_every_frame_shows_what_its_caption_tells(model):
