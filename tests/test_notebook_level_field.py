@@ -25,7 +25,7 @@ def ran(root, tmp_path_factory):
     solved = f"{whole}\n\n# %%\n" + re.sub(r"(?m)^# ?", "", solution) + f"\n# %%\n{last}\n"
     (place / "notebooks/level_field.py").write_text(solved)
     before = default_folder().exists()
-    (done,) = run(["level_field"], scale="smoke", runs=place / "runs", root=place, progress=False)
+    (done,) = run(["level_field"], scale="smoke", runs=place / "runs", root=place, progress=False, timeout=280)
     assert default_folder().exists() == before, "a smoke run has its records in a place of its own"
     return place / "runs", done.result
 
