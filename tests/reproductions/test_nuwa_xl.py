@@ -246,14 +246,15 @@ def test_trained_weights_paint_frames_as_they_were(trained):
     with torch.inference_mode():
         error = (trained.autoencoder.decode(trained.autoencoder.encode(x)) - x).square().mean()
     ground = x.flatten(-2).median(-1).values[..., None, None]
-    assert float(error / (ground - x).square().mean()) < 0.05
+    assert float(error / (ground - x).square().mean()) < 0.02
 
 
 @pytest.mark.parametrize("stride", [1, 4])
 def test_trained_weights_fill_gaps_better_than_they_guess(trained, stride):
     """From pure noise, on videos that training never saw: the step with which every sampling starts."""
     video, p = real(48, stride)
-    x = trained.autoencoder.encode(video)
+    with torch.inference_mode():
+        x = trained.autoencoder.encode(video)
     noise = torch.randn(x.shape, generator=torch.Generator().manual_seed(0))
     index, errors = stride * torch.arange(5).expand(48, -1), {}
     for name, ends in (("ends", (0, 4)), ("none", ())):
@@ -263,13 +264,14 @@ def test_trained_weights_fill_gaps_better_than_they_guess(trained, stride):
             y = trained.denoise(noise, p, torch.ones(48), x0m * x, x0m, index)
         errors[name] = float((y - x)[:, 1:4].square().mean())
     blank = float((x[:, 1:4] - x[:, 1:4].mean((0, 1))).square().mean())
-    assert errors["ends"] < (0.5 if stride == 1 else 0.75) * min(errors["none"], blank), (errors, blank)
+    assert errors["ends"] < (0.25 if stride == 1 else 0.8) * min(errors["none"], blank), (errors, blank)
 
 
 def test_trained_weights_draw_what_the_caption_says(trained):
     """The colours of a caption are in the frame, from the first step on: right captions beat exchanged ones."""
     video, p = real(48, 64)
-    x = trained.autoencoder.encode(video)
+    with torch.inference_mode():
+        x = trained.autoencoder.encode(video)
     noise = torch.randn(x.shape, generator=torch.Generator().manual_seed(0))
     t, nothing = torch.full((48,), 0.8), torch.zeros(48, 5, 1, 4, 4)
     index = 64 * torch.arange(5).expand(48, -1)
@@ -278,7 +280,7 @@ def test_trained_weights_draw_what_the_caption_says(trained):
         own, other = (
             float((trained.denoise(x_t, q, t, 0 * x, nothing, index) - x).square().mean()) for q in (p, p.roll(1, 0))
         )
-    assert own < 0.9 * other
+    assert own < 0.75 * other
 
 
 BAD = {
