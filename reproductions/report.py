@@ -226,7 +226,8 @@ class Report:
             raise UserError(f"the claim {id}: a margin belongs to says='equal', and to it alone")
         if not len(values) == len(baseline_values) == len(self.seeds):
             raise UserError(f"the claim {id} needs one value per seed ({len(self.seeds)}) of both subjects")
-        paired = np.subtract(*(_finite(f"the claim {id}", v) for v in (values, baseline_values)))
+        mine, other = (_finite(f"the claim {id}", v) for v in (values, baseline_values))
+        paired = np.subtract(mine, other)
         if margin is None:
             verdict, bounds = judge_difference(paired, higher=says == "higher")
             rule = (
