@@ -408,6 +408,8 @@ report.image(
 # - This is a toy: 16 x 16 pixels, L = 5 and minutes of training, where the paper has latents of 256 x 256 pixels,
 #   L = 16 and a pre-trained image model. The numbered deviations stand at the top of
 #   `reproductions/methods/nuwa_xl.py`.
+# - What the caption says stays for the whole film. From nothing, the key frames alone must agree on who is shown, and
+#   at this size they only half do: colours mostly stay, kinds change from one key frame to the next.
 # - Two neighbouring gaps share a frame and nothing else. A frame shows where a shape is, not where it is going: the
 #   motion on both sides of a key frame need not agree, and in the paper's method nothing makes it.
 # - Key frames are drawn before anything is known of the way between them. Where no lawful way leads from one to the

@@ -375,7 +375,9 @@ swap_claim = report.claim(
 #   16 frames of 256 x 256 pixels. The numbered deviations stand at the top of `reproductions/methods/pvdm.py`.
 # - The claim *one-model-two-tasks* is not judged: its test needs networks trained with lambda = 0 and 1. What is
 #   shown is only that the one network has both abilities, and how much the condition changes at the seams.
-# - The condition reaches one clip back: a shape that hides for a whole clip is forgotten.
+# - Motion and colour are right nearly always. Kinds change slowly, over several clips: the condition reaches one clip
+#   back, and each clip copies the faults of the one before. And where the first clip shows no clear shape, identity is
+#   judged against something that was never one.
 # - The seeds vary the noise and the videos, not the training. Distances are over our own world network, and no FVD.
 #
 # ## Exercise

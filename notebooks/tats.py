@@ -385,9 +385,9 @@ theme_claim = report.claim(
 # - A toy: 16 x 16 pixels, slices of one frame, three small transformers, minutes of training on one core. The paper has
 #   128 x 128 pixels, slices of 4 frames, 24 layers, ten days on eight GPUs. The deviations are numbered at the top of
 #   `reproductions/methods/tats.py`.
-# - The videos fall short. Colours and smooth motion are learnt; kinds change on the way, and a second shape is often
-#   missing or lost. The tokenizer shows circles, squares and triangles as they are, but confuses stars, crosses and
-#   rings, and the loss of the transformers was still falling when training ended (below).
+# - The videos fall short in one thing: the kind of a shape changes on the way, mostly while its colour stays. A few of
+#   the numbers of a frame tell kinds apart, each is drawn, and each draw may go wrong; the loss of the transformers was
+#   still falling when training ended (below).
 # - Without slices of several frames the tokenizer has little reason to look along time, so what the border tells is
 #   weaker than in the paper, although our encoder hears it in every slice of a window.
 # - Of the first claim only the score is judged. Zero padding was trained in the tokenizer alone, so whether sliding
