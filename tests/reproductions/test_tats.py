@@ -226,15 +226,15 @@ def test_the_first_slice_is_drawn_more_freely(model):
 
 
 def test_the_tokenizer_reconstructs(trained):
-    """Nearly all shapes are seen in their colours, and more than half of them read as what they are."""
+    """Nearly all shapes are seen in their colours, and most of them read as what they are."""
     clip = real(8, 16)
     back = trained.tokenizer.decode(trained.tokenizer.encode(clip))
     blank = clip.flatten(3).median(-1).values[..., None, None]
-    assert (back - clip).square().mean() < 0.1 * (blank - clip).square().mean()
+    assert (back - clip).square().mean() < 0.07 * (blank - clip).square().mean()
     truth, read = read_shapes(clip.numpy()), read_shapes(back.detach().numpy())
     clear = truth.present & (truth.sight >= CLEAR)
-    assert read.present[clear].mean() > 0.93
-    assert (read.present & (read.kind == truth.kind) & (read.large == truth.large))[clear].mean() > 0.5
+    assert read.present[clear].mean() > 0.97
+    assert (read.present & (read.kind == truth.kind) & (read.large == truth.large))[clear].mean() > 0.85
     apart = np.abs(read.position - truth.position).max(-1)[clear & read.present]
     assert np.median(apart) < 0.3, "pixels"
 
@@ -243,9 +243,9 @@ def test_the_transformers_know_what_comes_next(trained):
     """On videos that training never saw; the right order of slices is far likelier than a wrong one."""
     z = trained.encode(real(8))
     with torch.no_grad():
-        assert trained.base.loss(z.flatten(1)) < 0.35 * math.log(trained.config.codes)
+        assert trained.base.loss(z.flatten(1)) < 0.2 * math.log(trained.config.codes)
         wrong = z[:, [3, 6, 0, 5, 2, 7, 4, 1]]
-        assert trained.base.loss(z.flatten(1)) < trained.base.loss(wrong.flatten(1)) - 0.2
+        assert trained.base.loss(z.flatten(1)) < trained.base.loss(wrong.flatten(1)) - 0.7
 
 
 # --- mistakes ---------------------------------------------------------------------------------------------------------
