@@ -51,11 +51,14 @@ def test_the_loss_is_the_weighted_squared_error(model, frames):
 
 def test_noise_is_added_before_decoding_and_follows_from_the_generator(model, frames):
     """The error of noisy vectors is what decoding them by hand gives."""
+    for layer in model.decoder[::2]:
+        layer.weight.data *= 3  # untrained, it paints one grey whatever it is given
     weight = torch.ones(6, 1, 16, 12)
     noise = torch.randn(6, 5, 4, 3, generator=torch.Generator().manual_seed(3))
     by_hand = (model.decoder(model.encode(frames) + 0.5 * noise) + 1) / 2
     found = model.loss(frames, 0.5, torch.Generator().manual_seed(3), weight)
     torch.testing.assert_close(found["error"], (by_hand - frames).square().mean())
+    assert (model.loss(frames, 0.0, torch.Generator(), weight)["error"] - found["error"]).abs() > 1e-3
 
 
 def test_it_learns_to_paint_what_it_sees(model, frames):
