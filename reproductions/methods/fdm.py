@@ -89,7 +89,7 @@ class Config(Presets):
         """The same method, smaller, on the worlds of others: the yardstick that they are measured against."""
         small = {"channels": (16, 32, 48), "batch": 8, "steps": 1600}
         return {
-            "shapes": {"world": "shapes", **small, "steps": 2000},
+            "shapes": {"world": "shapes", **small, "steps": 4500},
             "timelapse": {"world": "timelapse", "horizon": 32, **small, "steps": 1200},
             "rooms": {"world": "rooms", "horizon": 32, **small},
         }
