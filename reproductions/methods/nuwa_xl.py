@@ -258,9 +258,10 @@ class NuwaXL(Reproduction):
             yield context.float().cpu()
         while made < plan.frames:
             for part in self._grow(plan, first, max(made - 1, 0), tree):
-                fresh = part[:, min(made, 1) : plan.frames - made + min(made, 1)]  # the first of all but one was shown
-                yield self.autoencoder.decode(fresh).float().cpu()
-                made, first = made + fresh.shape[1], part[:, -1:]
+                old = min(made, 1)  # the first frame of all parts but one was shown before
+                video = self.autoencoder.decode(part).float().cpu()  # whole, so that its length changes no rounding
+                yield video[:, old : plan.frames - made + old]
+                made, first = min(made + part.shape[1] - old, plan.frames), part[:, -1:]
                 if made == plan.frames:
                     return
             tree += 1
