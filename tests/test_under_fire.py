@@ -1,6 +1,5 @@
 """Whatever is typed, and whatever stands in a file: an answer or one sentence, never a traceback."""
 
-import json
 import re
 
 import numpy as np
@@ -114,7 +113,7 @@ def test_a_bent_fact_file_is_reported_or_read(small_catalogue, root, name, data)
     try:
         read_yaml(file)
     except UserError as error:
-        assert str(file.name) in str(error) or str(error)
+        assert str(error) and "\n" not in str(error)
 
 
 @settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -175,4 +174,4 @@ def test_a_bent_video_is_refused_in_one_sentence_or_read(film, tmp_path, data):
 
 
 def test_the_catalogue_is_still_whole(cat):
-    assert len(cat.methods) == 51 and json.dumps(kiloframe.load().methods["fdm"].name)
+    assert len(kiloframe.load().methods) == len(cat.methods) == 51

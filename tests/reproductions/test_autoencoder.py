@@ -1,8 +1,10 @@
+from functools import partial
+
 import pytest
 import torch
 from torch.nn import functional as F
 
-from reproductions.parts.autoencoder import FrameAutoencoder
+from reproductions.parts.autoencoder import FrameAutoencoder, LatentAutoencoder
 
 
 @pytest.fixture
@@ -40,7 +42,11 @@ def test_tokens_are_the_codes_of_the_nearest_direction(model, frames):
         assert cosines[tokens[b, i, j]] == pytest.approx(max(cosines), abs=1e-6)
 
 
-def test_frames_lie_between_black_and_white_whatever_the_decoder_says(model, frames):
+@pytest.mark.parametrize(
+    "kind", [partial(FrameAutoencoder, codes=16, code_channels=5), partial(LatentAutoencoder, latent=5)]
+)
+def test_frames_lie_between_black_and_white_whatever_the_decoder_says(kind, frames):
+    model = kind((4, 6, 8))
     model.decoder[-1].bias.data += torch.tensor([9.0, -9.0, 0.0])
     made = model.decode(model.encode(frames))
     assert (made[:, 0] == 1).all() and (made[:, 1] == 0).all()

@@ -32,12 +32,6 @@ def test_leading_axes_change_nothing(model, frames):
     torch.testing.assert_close(model.decode(z.view(3, 2, 5, 4, 3)), made.view(3, 2, 3, 16, 12))
 
 
-def test_frames_lie_between_black_and_white_whatever_the_decoder_says(model, frames):
-    model.decoder[-1].bias.data += torch.tensor([9.0, -9.0, 0.0])
-    made = model.decode(model.encode(frames))
-    assert (made[:, 0] == 1).all() and (made[:, 1] == 0).all()
-
-
 def test_the_loss_is_the_weighted_squared_error(model, frames):
     model.decoder[-1].weight.data.zero_()
     model.decoder[-1].bias.data = torch.tensor([1.0, 0.0, -1.0])  # on the scale -1 to 1: 1, 1/2 and 0 on the frames'
