@@ -20,6 +20,8 @@ export MPLBACKEND ?= Agg
 
 # Seconds of training per method; BUDGET=60 make level-field runs a smaller field.
 BUDGET ?=
+# Tasks of it at once.
+JOBS ?=
 
 .PHONY: help demo site level-field test test-all lint clean install chromium
 
@@ -49,9 +51,9 @@ demo: $(STAMP)  ## install, execute the fdm notebook live, build the site and se
 site: $(STAMP)  ## build the site into site/ from the facts and the results at hand
 	@"$(BIN)/kiloframe" site
 
-level-field: $(STAMP)  ## train, generate and measure all methods at equal budgets (hours; stop and go on as you like; BUDGET=SECONDS)
+level-field: $(STAMP)  ## train, generate and measure all methods at equal budgets (hours; stop and go on as you like; BUDGET=SECONDS JOBS=N)
 	@echo "==> The level field, task by task into build/level_field/ (Ctrl-C stops it, make level-field goes on)"
-	@"$(BIN)/python" -m reproductions.level_field $(if $(BUDGET),--budget "$(BUDGET)")
+	@"$(BIN)/python" -m reproductions.level_field $(if $(BUDGET),--budget "$(BUDGET)") $(if $(JOBS),--jobs "$(JOBS)")
 	@echo "==> Executing and freezing the study notebooks/level_field.py"
 	@"$(BIN)/kiloframe" run level_field --freeze
 

@@ -33,6 +33,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument(
         "--only", action="append", metavar="METHOD", help="this method alone, in its worlds; repeatable"
     )
+    parser.add_argument("--jobs", type=int, default=1, metavar="N", help="tasks at once; default 1")
     parser.add_argument("--folder", type=Path, metavar="FOLDER", help="default: build/level_field")
     given = parser.parse_args(arguments)
     changes = {
@@ -52,7 +53,7 @@ def main(arguments: list[str] | None = None) -> int:
         if absent():
             print(f"not here yet: {', '.join(absent())}", file=sys.stderr)
         with locked(folder, "level-field"):
-            new, every = field.run(settings, folder)
+            new, every = field.run(settings, folder, jobs=given.jobs)
     except UserError as error:
         print(f"level field: {error}", file=sys.stderr)
         return 2

@@ -4,25 +4,36 @@ from __future__ import annotations
 
 import datetime
 import json
+import multiprocessing
 import os
 import platform
+import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
 from dataclasses import dataclass
 from functools import partial
-from itertools import product
+from itertools import islice, product
 from pathlib import Path
 from typing import Any
 
+import torch
+
+from kiloframe.errors import UserError
 from kiloframe.files import write_atomically
 from kiloframe.progress import Progress
 from kiloframe.sources import checkout
+from kiloframe.stopping import Stop
 from reproductions.level_field.plan import Settings, as_json, contenders, entrants, key_of, trivial
 
 __all__ = ["SETTINGS", "Task", "default_folder", "is_done", "run", "tasks"]
 
 SETTINGS = "settings.json"
 _FRAME_SECONDS = 0.12  # a frame of a video, generated and measured; a first guess, until tasks of its kind have run
+_NEEDED = ("reference", "train")
+"""Kinds of tasks that the others need."""
+_ALONE = "cost"
+"""The kind of task that measures time and memory of its own."""
 
 
 _Inputs = Callable[[], dict[str, Any]]
@@ -121,35 +132,98 @@ def is_done(task: Task, folder: Path) -> bool:
         return False
 
 
-def run(settings: Settings, folder: Path, *, progress: bool = True) -> tuple[int, int]:
-    """Do every task that is not done; returns how many were done now, and how many there are.
+def run(settings: Settings, folder: Path, *, jobs: int = 1, progress: bool = True) -> tuple[int, int]:
+    """Do every task that is not done, `jobs` at once; returns how many were done now, and how many there are.
 
-    Raises KeyboardInterrupt when asked to stop: what was finished stays, and a training goes on where it was.
+    What is trained or made beside something else has the cores divided among them; costs are measured alone, last.
+    Raises UserError for less than one job, and KeyboardInterrupt when asked to stop: what was finished stays, and a
+    training goes on where it was.
     """
+    if jobs < 1:
+        raise UserError(f"--jobs must be at least 1, not {jobs}")
     every = tasks(settings)
     write_atomically(folder / SETTINGS, as_json(settings))
     waiting = [task for task in every if not is_done(task, folder)]
-    guesses = [task.guess for task in waiting]
-    bar = Progress("level field", len(waiting), guesses, shown=progress and bool(waiting), what="task")
+    open_ = {task.id: task for task in waiting}
+    done: list[float] = []
     spent: dict[str, list[float]] = {}
+
+    def guesses() -> list[float]:
+        ratios = {kind: sorted(known)[len(known) // 2] for kind, known in spent.items()}
+        left = [
+            task.guess * ratios.get(task.kind, 1.0) / (1 if task.kind == _ALONE else jobs) for task in open_.values()
+        ]
+        return [*done, *left]
+
+    bar = Progress("level field", len(waiting), guesses(), shown=progress and bool(waiting), what="task")
     try:
-        for number, task in enumerate(waiting):
-            bar.start(number)
-            began = time.monotonic()
-            found = task.work(folder, folder / f"{task.id}{task.beside}")
-            seconds = time.monotonic() - began
+        bar.start(0)
+        for task, found, seconds in _outcomes(waiting, folder, jobs):
             _keep(task, found, seconds, folder)
-            bar.end(number)
+            del open_[task.id]
+            bar.end(len(done))
+            done.append(seconds / (1 if task.kind == _ALONE else jobs))
             spent.setdefault(task.kind, []).append(seconds / task.guess)
-            ratio = sorted(spent[task.kind])[len(spent[task.kind]) // 2]
-            guesses[number] = seconds
-            guesses[number + 1 :] = [
-                later.guess * ratio if later.kind == task.kind else guess
-                for later, guess in zip(waiting[number + 1 :], guesses[number + 1 :], strict=True)
-            ]
+            bar.former = guesses()
+            if open_:
+                bar.start(len(done))
     finally:
         bar.close()
     return len(waiting), len(every)
+
+
+_Outcome = tuple[Task, dict[str, Any], float]
+
+
+def _outcomes(waiting: list[Task], folder: Path, jobs: int) -> Iterator[_Outcome]:
+    """The tasks as they are done, with what they found and the seconds they took: first what others need, then the
+    videos, then what must not be disturbed.
+    """
+    first = [task for task in waiting if task.kind in _NEEDED]
+    alone = [task for task in waiting if task.kind == _ALONE]
+    if jobs == 1:
+        yield from (_do(task, folder) for task in waiting)
+        return
+    for some in (first, [task for task in waiting if task not in first and task not in alone]):
+        yield from _at_once(some, folder, jobs)
+    yield from (_do(task, folder) for task in alone)
+
+
+def _at_once(some: list[Task], folder: Path, jobs: int) -> Iterator[_Outcome]:
+    """The same in processes of their own, which end after a checkpoint when this one is asked to stop."""
+    if not some:
+        return
+    threads = max(1, torch.get_num_threads() // jobs)
+    context = multiprocessing.get_context("spawn")
+    left = iter(some)
+    with Stop() as stop, ProcessPoolExecutor(min(jobs, len(some)), context, _begin, (threads,)) as pool:
+        pending = {
+            pool.submit(_do, task, folder) for task in islice(left, jobs)
+        }  # no more: a queue would outlive a stop
+        try:
+            while pending:
+                ended, pending = wait(pending, timeout=0.5, return_when=FIRST_COMPLETED)
+                more = islice(left, 0 if stop.asked else len(ended))
+                pending |= {pool.submit(_do, task, folder) for task in more}
+                for future in ended:
+                    yield future.result()
+                stop.check()
+        except BaseException:
+            for process in multiprocessing.active_children():
+                process.terminate()
+            raise
+
+
+def _begin(threads: int) -> None:
+    """Ctrl-C reaches every process of a terminal; only the first one is to answer it, and tells the others."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    torch.set_num_threads(threads)
+
+
+def _do(task: Task, folder: Path) -> _Outcome:
+    began = time.monotonic()
+    found = task.work(folder, folder / f"{task.id}{task.beside}")
+    return task, found, time.monotonic() - began
 
 
 def _keep(task: Task, found: dict[str, Any], seconds: float, folder: Path) -> None:

@@ -2,6 +2,10 @@
 
 import dataclasses
 import json
+import shutil
+import subprocess
+import sys
+import time
 
 import numpy as np
 import pytest
@@ -235,6 +239,53 @@ def test_interrupted_it_goes_on_where_it_was(tmp_path, pretend, monkeypatch):
     assert new == every - len(done) and len(timed) == 2, "nothing was trained twice"
 
 
+TINY = dataclasses.replace(
+    Settings.smoke(), methods=("fdm",), seeds=(0,), videos=1, lengths=(16,), costed=(16,), reference=4
+)
+
+
+def test_two_at_once_find_what_one_after_the_other_finds(tmp_path):
+    """In processes of their own, so with the real fdm; costs come last and alone."""
+    began = time.time()
+    new, every = field.run(TINY, tmp_path / "two", jobs=2, progress=False)
+    assert new == every == len(field.tasks(TINY))
+    ended = {task.id: (tmp_path / "two" / f"{task.id}.json").stat().st_mtime for task in field.tasks(TINY)}
+    costs = {at for id, at in ended.items() if id.startswith("cost/")}
+    assert costs and min(costs) > max(at for id, at in ended.items() if not id.startswith("cost/")) >= began
+    trained_ones = tmp_path / "two/train"
+    shutil.copytree(trained_ones, tmp_path / "one/train")  # how many steps fit into a second is not the same twice
+    field.run(TINY, tmp_path / "one", progress=False)
+    for name in (
+        "fdm-shapes-autoregressive-16-s0-r0",
+        "fdm-shapes-horizon16-hierarchy-2-16-s0-r0",
+        "real-shapes-16-s0-r0",
+    ):
+        one, two = (np.load(tmp_path / way / f"measure/{name}.npz") for way in ("one", "two"))
+        np.testing.assert_allclose(one["features"], two["features"], atol=1e-4)
+        assert (one["strip"] == two["strip"]).mean() > 0.99
+
+
+def test_a_field_of_several_jobs_stops_at_once_and_goes_on(tmp_path, root):
+    command = [sys.executable, "-m", "reproductions.level_field", "--budget", "600", "--only", "fdm", "--jobs", "2"]
+    with subprocess.Popen(
+        [*command, "--folder", str(tmp_path)], cwd=root, stderr=subprocess.PIPE, text=True
+    ) as process:
+        plans = lambda: list((tmp_path / "train").glob("*.plan"))  # noqa: E731
+        until = time.time() + 120
+        while len(plans()) < 2 and time.time() < until:
+            time.sleep(0.2)
+        process.terminate()
+        _, told = process.communicate(timeout=60)
+    assert process.returncode == 130 and told.rstrip().endswith("the same command goes on where it was")
+    assert len(plans()) == 2 and not list((tmp_path / "train").glob("*.json"))
+    checkpoints = sorted((tmp_path / "train").glob(".*/checkpoint.pt"))
+    assert len(checkpoints) == 2, "both trainings wrote one before they ended"
+    time.sleep(1)
+    at = [path.stat().st_mtime for path in checkpoints]
+    time.sleep(2)
+    assert at == [path.stat().st_mtime for path in checkpoints], "and nobody goes on in the background"
+
+
 def test_a_training_taken_up_again_keeps_its_number_of_steps(tmp_path, pretend, monkeypatch):
     entrant, train = Entrant("fdm", "shapes"), training.train
     monkeypatch.setattr(training, "train", lambda *a, **k: (_ for _ in ()).throw(KeyboardInterrupt))
@@ -364,6 +415,7 @@ def test_in_rooms_everybody_gets_what_he_can_use():
         (["--budget", "0"], "a number of seconds above 0, not 0"),
         (["--seeds", "0"], "a field needs videos, seeds"),
         (["--only", "fmd"], "fmd is not in the field; it has: fdm"),
+        (["--smoke", "--jobs", "0"], "--jobs must be at least 1, not 0"),
     ],
 )
 def test_mistakes_are_told_in_a_sentence(arguments, told, capsys, tmp_path):
@@ -375,14 +427,14 @@ def test_mistakes_are_told_in_a_sentence(arguments, told, capsys, tmp_path):
 
 def test_the_command_runs_the_field_and_can_be_stopped(monkeypatch, capsys, tmp_path):
     seen = []
-    monkeypatch.setattr(field, "run", lambda settings, folder: seen.append((settings, folder)) or (3, 8))
-    assert command.main(["--budget", "9", "--seeds", "2", "--only", "nuwa-xl", "--folder", str(tmp_path)]) == 0
+    monkeypatch.setattr(field, "run", lambda settings, folder, jobs: seen.append((settings, folder, jobs)) or (3, 8))
+    asked = ["--budget", "9", "--seeds", "2", "--only", "nuwa-xl", "--jobs", "3", "--folder", str(tmp_path)]
+    assert command.main(asked) == 0
     assert "8 tasks, 3 of them done now" in capsys.readouterr().out
-    assert seen == [
-        (dataclasses.replace(Settings(), budget=9.0, seeds=(0, 1), methods=("nuwa_xl",), worlds=("shapes",)), tmp_path)
-    ]
+    only = dataclasses.replace(Settings(), budget=9.0, seeds=(0, 1), methods=("nuwa_xl",), worlds=("shapes",))
+    assert seen == [(only, tmp_path, 3)]
 
-    def stop(*_):
+    def stop(*_, **__):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(field, "run", stop)
