@@ -49,6 +49,7 @@ EXTRAS = {
     "notebooks": ("papermill", "jupytext", "ipykernel", "nbformat", "nbconvert", "nbclient", "matplotlib"),
     "site": ("mkdocs", "material", "mkdocstrings", "altair", "vl_convert", "latex2mathml"),
     "parquet": ("pyarrow",),
+    "cluster": ("distributed", "dask"),
 }
 
 

@@ -50,8 +50,8 @@ from kiloframe.sources import (
 )
 
 __all__ = [
-    "TIMEOUTS", "Interrupted", "Run", "RunError", "Status", "checkout", "latest_result", "notebook_slugs",
-    "parse_assignments", "run", "source_hash", "status",
+    "TIMEOUTS", "Interrupted", "Run", "RunError", "Status", "check_scale", "checkout", "due", "latest_result",
+    "notebook_slugs", "parse_assignments", "run", "source_hash", "status",
 ]  # fmt: skip
 
 TIMEOUTS = {"smoke": 120, "toy": 600, "gpu": 3600}
@@ -99,28 +99,27 @@ def run(
     results: Path = RESULTS,
     root: Path | None = None,
     timeout: float | None = None,
+    leave_out: bool = False,
     progress: bool = True,
 ) -> list[Run]:
     """Execute notebooks/<slug>.py for every slug (None: all that have a notebook and what it reads), `jobs` at once.
 
     `parameters` are those of the notebook's parameters cell; texts are read by the type of the default. Relative
     `runs` and `results` lie below `root` (default: the checkout). `timeout`: seconds per cell (default TIMEOUTS).
+    `leave_out`: notebooks whose records are not here are left out and told on stderr, as they are with None.
 
     Returns one Run per slug, in order. Raises UserError before anything starts for a wrong slug, scale or parameter;
     RunError when a notebook failed (with several, the others still run, and the error sums up); Interrupted on Ctrl-C.
     """
     root = checkout() if root is None else Path(root).resolve()
-    if scale not in SCALES:
-        near = difflib.get_close_matches(scale, SCALES, 1)
-        hint = f"; nearest: {near[0]}" if near else ""
-        raise UserError(f"there is no scale {scale!r}{hint}; it is one of: {', '.join(SCALES)}")
-    if freeze and scale == "smoke":
-        raise UserError("a smoke run is not frozen; choose --scale toy or --scale gpu, or leave --freeze away")
+    check_scale(scale, freeze)
     if jobs < 1:
         raise UserError(f"--jobs must be at least 1, not {jobs}")
     if timeout is not None and not timeout > 0:
         raise UserError(f"the time of a cell must be more than 0 seconds, not {timeout:g}")
-    scripts = _scripts(slugs, scale, root)
+    scripts = _scripts(slugs, scale, root, leave_out)
+    if not scripts and leave_out:
+        return []
     if not scripts:
         raise UserError("there is no notebook to run; put one into notebooks/, or name one")
     work = [_job(slug, script, scale, parameters or {}, freeze) for slug, script in scripts.items()]
@@ -138,7 +137,48 @@ def run(
         raise Interrupted("interrupted; the former results are untouched") from None
 
 
-def _scripts(slugs: Sequence[str] | None, scale: str, root: Path) -> dict[str, notebooks.Script]:
+def check_scale(scale: str, freeze: bool) -> None:
+    """Raises UserError for a scale that does not exist, and for one that is not frozen."""
+    if scale not in SCALES:
+        near = difflib.get_close_matches(scale, SCALES, 1)
+        hint = f"; nearest: {near[0]}" if near else ""
+        raise UserError(f"there is no scale {scale!r}{hint}; it is one of: {', '.join(SCALES)}")
+    if freeze and scale == "smoke":
+        raise UserError("a smoke run is not frozen; choose --scale toy or --scale gpu, or leave --freeze away")
+
+
+def due(
+    scale: str = "toy", parameters: Mapping[str, Value] | None = None, freeze: bool = False, root: Path | None = None
+) -> tuple[list[str], list[str]]:
+    """The slugs of all notebooks: those whose result would be another one now, or is not there; and those left out.
+
+    A result counts that was frozen, or without `freeze` one of the last run too, if it was made from today's code,
+    notebook and weights with these parameters. Raises UserError for a wrong parameter.
+    """
+    root = checkout() if root is None else root
+    folders = [root / RESULTS] if freeze else [root / RUNS, root / RESULTS]
+    stale: list[str] = []
+    fresh: list[str] = []
+    for slug in notebook_slugs(root):
+        values = notebooks.with_values(
+            notebooks.read_script(notebooks.script_path(slug, root)), parameters or {}, scale
+        )  # fmt: skip
+        now = source_hash(slug, values, root)
+        (fresh if any(_made_from(folder / f"{slug}.json") == now for folder in folders) else stale).append(slug)
+    return stale, fresh
+
+
+def _made_from(path: Path) -> str | None:
+    """The source hash of a whole result with its notebook; None where there is none."""
+    try:
+        return read_result(path).source_hash if path.with_suffix(".ipynb").is_file() else None
+    except UserError:
+        return None
+
+
+def _scripts(
+    slugs: Sequence[str] | None, scale: str, root: Path, leave_out: bool
+) -> dict[str, notebooks.Script]:  # fmt: skip
     """The scripts to execute, by slug, each read once. One that reads records which are not here is refused when it is
     named; where all are asked for, it is left out and told on stderr.
     """
@@ -148,7 +188,7 @@ def _scripts(slugs: Sequence[str] | None, scale: str, root: Path) -> dict[str, n
         lacks = script.lacks(scale, root)
         if lacks is None:
             found[slug] = script
-        elif slugs is None:
+        elif slugs is None or leave_out:
             print(f"left out: {lacks}", file=sys.stderr, flush=True)
         else:
             raise UserError(lacks)

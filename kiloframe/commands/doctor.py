@@ -23,6 +23,7 @@ PURPOSES = {
     "notebooks": "run",
     "site": "site",
     "parquet": "export .parquet",
+    "cluster": "run --dask, train --dask",
     "test": "make test",
 }
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")

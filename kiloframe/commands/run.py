@@ -19,8 +19,10 @@ from kiloframe.results import SCALES
 @click.option(
     "-p", "--parameter", "given", multiple=True, metavar="NAME=VALUE", help="A notebook parameter; repeatable."
 )
-@click.option("--all", "everything", is_flag=True, help="Every method that has a notebook.")
+@click.option("--all", "everything", is_flag=True, help="Every notebook whose result is stale or missing.")
+@click.option("--again", is_flag=True, help="With --all: those with a fresh result too.")
 @click.option("--jobs", type=click.IntRange(1), default=1, show_default=True, metavar="N", help="Notebooks at a time.")
+@click.option("--dask", "address", metavar="ADDRESS", help="On a Dask cluster: the address of its scheduler.")
 @click.option("--freeze", is_flag=True, help="After success replace the frozen result in results/.")
 @click.option("--timeout", type=click.IntRange(1), metavar="S", help="Seconds one cell may take.")
 def command(
@@ -28,7 +30,9 @@ def command(
     scale: str,
     given: tuple[str, ...],
     everything: bool,
+    again: bool,
     jobs: int,
+    address: str | None,
     freeze: bool,
     timeout: int | None,
 ) -> None:
@@ -44,6 +48,7 @@ def command(
       kiloframe run fdm --scale smoke
       kiloframe run fdm -p seed=3
       kiloframe run --all --jobs 2 --freeze
+      kiloframe run --all --dask tcp://10.0.0.7:8786 --freeze
     """
     from kiloframe import execute, notebooks
 
@@ -51,14 +56,31 @@ def command(
         raise UserError("give slugs or --all, not both")
     if not everything and not slugs:
         raise UserError("run needs a slug or --all, for example: kiloframe run fdm")
-    done = execute.run(
-        None if everything else slugs,
-        scale=scale,
-        parameters=notebooks.parse_assignments(given),
-        jobs=jobs,
-        freeze=freeze,
-        timeout=timeout,
-    )
+    if again and not everything:
+        raise UserError("--again belongs to --all; a slug that is named is always run")
+    if address is not None and jobs > 1:
+        raise UserError("--jobs is for this machine; how many notebooks a cluster runs at a time, its workers decide")
+    parameters = notebooks.parse_assignments(given)
+    chosen: list[str] | None = [slug.replace("-", "_") for slug in slugs]
+    if everything:
+        stale, fresh = execute.due(scale, parameters, freeze)
+        if again:
+            stale, fresh = sorted(stale + fresh), []
+        if fresh:
+            click.echo(f"fresh and left out: {', '.join(fresh)} (--again runs them too)", err=True)
+        chosen = None if not fresh else stale
+        if not stale:
+            return
+    if address is not None:
+        from kiloframe import remote
+
+        names = execute.notebook_slugs(execute.checkout()) if chosen is None else chosen
+        done = remote.run(address, names, scale=scale, parameters=parameters, freeze=freeze, timeout=timeout)
+    else:
+        done = execute.run(
+            chosen, scale=scale, parameters=parameters, jobs=jobs, freeze=freeze, timeout=timeout,
+            leave_out=everything,
+        )  # fmt: skip
     for run in done:
         counts = Counter(claim.verdict for claim in run.result.claims)
         verdicts = ", ".join(f"{count} {verdict}" for verdict, count in counts.items()) or "none tested"

@@ -11,7 +11,11 @@ from kiloframe.errors import UserError
 
 
 @click.command("train", short_help="Train a reproduction.")
-@click.argument("slug", type=Slug("methods"))
+@click.argument("slug", type=Slug("methods"), required=False)
+@click.option(
+    "--all", "everything", is_flag=True, help="All weights that are kept, ablations too, each by its command."
+)
+@click.option("--dask", "address", metavar="ADDRESS", help="On a Dask cluster: the address of its scheduler.")
 @click.option("--preset", type=Name(("smoke", "toy", "gpu")), default="toy", show_default=True, help="The size.")
 @click.option("--variant", metavar="NAME", help="An ablation that the method's Config.variants() names.")
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Initial weights and batches.")
@@ -22,7 +26,9 @@ from kiloframe.errors import UserError
 @click.option("--split", metavar="NAME", help="Of the data set; default: its training split.")
 @click.option("--out", type=click.Path(), metavar="FILE", help="The weight file; default: weights/SLUG.safetensors.")
 def command(
-    slug: str,
+    slug: str | None,
+    everything: bool,
+    address: str | None,
     preset: str,
     variant: str | None,
     seed: int,
@@ -52,10 +58,29 @@ def command(
       kiloframe train fdm --seed 1 --out build/fdm-seed1.safetensors
       kiloframe train fdm --preset smoke --clips holiday.mp4
       kiloframe train fdm --dataset ucf_101=/data/ucf101
+      kiloframe train --all --dask tcp://10.0.0.7:8786
     """
     from kiloframe import execute
 
     execute.checkout()
+    if everything == (slug is not None):
+        raise UserError("train needs either a method or --all, for example: kiloframe train fdm")
+    if everything or address is not None:
+        told: dict[str, object] = {"--clips": clips, "--dataset": dataset, "--split": split, "--out": out}
+        told["--restart"] = restart
+        if everything:
+            told |= {"--variant": variant, "--steps": steps, "--seed": seed, "--preset": preset != "toy"}
+        given = [name for name, value in told.items() if value]
+        if given:
+            what = (
+                "--all makes every kept weight by its own command" if everything else "a cluster trains on the worlds"
+            )
+            raise UserError(f"{what}; leave {', '.join(given)} away")
+        if not everything and preset != "toy":
+            raise UserError("a cluster trains what weights/ keeps, at preset toy; leave --preset away")
+        _many(slug, variant, seed, steps, address)
+        return
+    assert slug is not None
     if clips is not None and dataset is not None:
         raise UserError("--clips and --dataset cannot both say where the clips come from; leave one away")
     if clips == "":
@@ -92,3 +117,27 @@ def command(
         kept = out or default_out(report.slug, report.variant, report.preset, report.seed, report.source)
         click.echo(f"trained on {report.source.name}; the weights are in {kept}, and weights/ is as it was")
         click.echo(report.read)
+
+
+def _many(slug: str | None, variant: str | None, seed: int, steps: int | None, address: str | None) -> None:
+    """Every kept weight, or one method on a cluster."""
+    from kiloframe import execute, remote
+
+    root = execute.checkout()
+    if slug is None:
+        trainings = remote.kept_trainings(root)
+    else:
+        import reproductions
+
+        kind = reproductions.method(slug)
+        if variant is not None:
+            kind.changes(variant)
+        words = ["train", slug, "--seed", str(seed), *(["--variant", variant] if variant else [])]
+        words += ["--steps", str(steps)] if steps else []
+        trainings = {reproductions.weights_path(slug, variant).stem: tuple(words)}
+    if address is not None:
+        for name in remote.train(address, trainings, root=root):
+            click.echo(f"weights/{name}.safetensors: trained")
+        return
+    for line in trainings.values():
+        command.main([*line[1:]], prog_name="kiloframe train", standalone_mode=False)

@@ -34,6 +34,8 @@ def main(arguments: list[str] | None = None) -> int:
         "--only", action="append", metavar="METHOD", help="this method alone, in its worlds; repeatable"
     )
     parser.add_argument("--jobs", type=int, default=1, metavar="N", help="tasks at once; default 1")
+    parser.add_argument("--dask", metavar="ADDRESS", help="on a Dask cluster: the address of its scheduler")
+    parser.add_argument("--task", metavar="ID", help="this task alone, by the settings in the folder; for workers")
     parser.add_argument("--folder", type=Path, metavar="FOLDER", help="default: build/level_field")
     given = parser.parse_args(arguments)
     changes = {
@@ -44,6 +46,11 @@ def main(arguments: list[str] | None = None) -> int:
         "methods": tuple(slug.replace("-", "_") for slug in given.only) if given.only else None,
     }
     try:
+        if given.task is not None:
+            field.run_one(given.task, given.folder or field.default_folder())
+            return 0
+        if given.dask is not None and given.jobs != 1:
+            raise UserError("--jobs is for this machine; how many tasks a cluster does at a time, its workers decide")
         settings = Settings.smoke() if given.smoke else usual
         settings = dataclasses.replace(settings, **{k: v for k, v in changes.items() if v is not None})
         if given.only:  # in the worlds where these compete
@@ -53,7 +60,10 @@ def main(arguments: list[str] | None = None) -> int:
         if absent():
             print(f"not here yet: {', '.join(absent())}", file=sys.stderr)
         with locked(folder, "level-field"):
-            new, every = field.run(settings, folder, jobs=given.jobs)
+            if given.dask is not None:
+                new, every = field.run_spread(settings, folder, given.dask)
+            else:
+                new, every = field.run(settings, folder, jobs=given.jobs)
     except UserError as error:
         print(f"level field: {error}", file=sys.stderr)
         return 2

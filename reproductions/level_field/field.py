@@ -9,7 +9,7 @@ import os
 import platform
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
 from dataclasses import dataclass
 from functools import partial
@@ -19,12 +19,22 @@ from typing import Any
 
 import torch
 
+from kiloframe import cluster
 from kiloframe.errors import UserError
 from kiloframe.files import write_atomically
 from kiloframe.progress import Progress
 from kiloframe.sources import checkout
 from kiloframe.stopping import Stop
-from reproductions.level_field.plan import Settings, as_json, contenders, entrants, key_of, trivial
+from reproductions.level_field.plan import (
+    Contender,
+    Settings,
+    as_json,
+    contenders,
+    entrants,
+    key_of,
+    settings_of,
+    trivial,
+)
 
 __all__ = ["SETTINGS", "Task", "default_folder", "is_done", "run", "tasks"]
 
@@ -43,7 +53,8 @@ _Work = Callable[[Path, Path], dict[str, Any]]
 @dataclass(frozen=True)
 class Task:
     """One piece of work. id: its record is <folder>/<id>.json; inputs: all that decides the outcome; work: given the
-    folder and the file to leave beside the record, returns what it found; guess: seconds; beside: that file's suffix.
+    folder and the file to leave beside the record, returns what it found; guess: seconds; beside: that file's suffix;
+    needs: files of other tasks that it reads, below the folder.
     """
 
     id: str
@@ -51,6 +62,7 @@ class Task:
     work: _Work
     guess: float
     beside: str = ".npz"
+    needs: tuple[str, ...] = ()
 
     @property
     def kind(self) -> str:
@@ -72,8 +84,13 @@ def tasks(settings: Settings) -> list[Task]:
 
     found: list[Task] = []
 
-    def add(id: str, inputs: _Inputs, work: _Work, guess: float, beside: str = ".npz") -> None:
-        found.append(Task(id, inputs, work, guess, beside))
+    def add(
+        id: str, inputs: _Inputs, work: _Work, guess: float, beside: str = ".npz", needs: tuple[str, ...] = ()
+    ) -> None:
+        found.append(Task(id, inputs, work, guess, beside, needs))
+
+    def weights(contender: Contender, training_seed: int) -> tuple[str, ...]:
+        return (f"train/{contender.entrant.id}-r{training_seed}.safetensors",) if contender.entrant else ()
 
     for world in settings.worlds:
         add(
@@ -100,6 +117,7 @@ def tasks(settings: Settings) -> list[Task]:
                 partial(measured.inputs, c, n, s, r, settings),
                 partial(measured.measure, c, n, s, r, settings),
                 1 + (_FRAME_SECONDS if c.entrant else 0.01) * n,
+                needs=weights(c, r),
             )
         for c, r in made if n in settings.costed else ():
             if c.entrant is None or c.entrant.changes:
@@ -110,6 +128,7 @@ def tasks(settings: Settings) -> list[Task]:
                 partial(cost.cost, c, n, r, settings),
                 5 + (2 + len(settings.seeds)) * _FRAME_SECONDS * n,
                 ".json",
+                weights(c, r),
             )
     for (c, r), s in product(made, settings.seeds):
         if exchange.can(c):
@@ -118,6 +137,7 @@ def tasks(settings: Settings) -> list[Task]:
                 partial(exchange.inputs, c, s, r, settings),
                 partial(exchange.exchange, c, s, r, settings),
                 15,
+                needs=weights(c, r),
             )
     return found
 
@@ -130,6 +150,63 @@ def is_done(task: Task, folder: Path) -> bool:
         return there and bool(record["inputs"] == key_of(task.inputs()))
     except (OSError, ValueError, KeyError, TypeError):
         return False
+
+
+def run_one(id: str, folder: Path) -> None:
+    """Do one task of the field whose settings lie in the folder, and keep its record. Raises UserError for an unknown
+    one.
+    """
+    settings = settings_of((folder / SETTINGS).read_text("utf-8"))
+    for task in tasks(settings):
+        if task.id == id:
+            _keep(*_do(task, folder), folder)
+            return
+    raise UserError(f"the field has no task {id}")
+
+
+def run_spread(settings: Settings, folder: Path, address: str, *, progress: bool = True) -> tuple[int, int]:
+    """As `run`, on the Dask cluster at `address`: every task where a worker is free, each record as soon as it is back.
+
+    Costs come last, and alone where each machine of the cluster has one worker of one thread. Raises UserError where
+    tasks failed, for the others are kept, and as `kiloframe.cluster.spread` does.
+    """
+    root, every = checkout(), tasks(settings)
+    write_atomically(folder / SETTINGS, as_json(settings))
+    waiting = [task for task in every if not is_done(task, folder)]
+    place = "build/level_field"
+
+    def job(task: Task) -> cluster.Job:
+        carry = {name: (folder / name).read_bytes() for name in (SETTINGS, *task.needs)}
+        return cluster.Job(
+            task.id, ("--task", task.id, "--folder", place), tuple(f"{place}/{name}" for name in _files(task)),
+            {f"{place}/{name}": data for name, data in carry.items()}, "reproductions.level_field",
+        )  # fmt: skip
+
+    def collect(sent: cluster.Job, files: Mapping[str, bytes]) -> None:
+        if set(files) != set(sent.bring):
+            raise UserError(f"the task {sent.name} sent no record back")
+        for name in sorted(
+            files, key=lambda name: name == sent.bring[0]
+        ):  # the record, which says that it is done, last
+            write_atomically(folder / Path(name).relative_to(place), files[name])
+
+    for phase in _phases(waiting):
+        failed = cluster.spread(address, [job(task) for task in phase], root, collect, progress=progress)
+        if failed:
+            name, why = next(iter(failed.items()))
+            raise UserError(f"{len(failed)} of {len(phase)} tasks failed, {name} because: {why}")
+    return len(waiting), len(every)
+
+
+def _files(task: Task) -> tuple[str, ...]:
+    """The record first, then what lies beside it."""
+    return tuple(dict.fromkeys([f"{task.id}.json", f"{task.id}{task.beside}"]))
+
+
+def _phases(waiting: list[Task]) -> Iterator[list[Task]]:
+    """First what others need, then the videos, then what must not be disturbed; none is empty."""
+    kinds = [lambda kind: kind in _NEEDED, lambda kind: kind not in (*_NEEDED, _ALONE), lambda kind: kind == _ALONE]
+    yield from filter(None, ([task for task in waiting if chosen(task.kind)] for chosen in kinds))
 
 
 def run(settings: Settings, folder: Path, *, jobs: int = 1, progress: bool = True) -> tuple[int, int]:
@@ -179,19 +256,17 @@ def _outcomes(waiting: list[Task], folder: Path, jobs: int) -> Iterator[_Outcome
     """The tasks as they are done, with what they found and the seconds they took: first what others need, then the
     videos, then what must not be disturbed.
     """
-    first = [task for task in waiting if task.kind in _NEEDED]
-    alone = [task for task in waiting if task.kind == _ALONE]
     if jobs == 1:
         yield from (_do(task, folder) for task in waiting)
         return
-    for some in (first, [task for task in waiting if task not in first and task not in alone]):
-        yield from _at_once(some, folder, jobs)
-    yield from (_do(task, folder) for task in alone)
+    for phase in _phases(waiting):
+        yield from _at_once(phase, folder, 1 if phase[0].kind == _ALONE else jobs)
 
 
 def _at_once(some: list[Task], folder: Path, jobs: int) -> Iterator[_Outcome]:
     """The same in processes of their own, which end after a checkpoint when this one is asked to stop."""
-    if not some:
+    if jobs == 1:
+        yield from (_do(task, folder) for task in some)
         return
     threads = max(1, torch.get_num_threads() // jobs)
     context = multiprocessing.get_context("spawn")
