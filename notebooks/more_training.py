@@ -34,6 +34,8 @@ from pathlib import Path
 import numpy as np
 
 import kiloframe
+import reproductions
+from kiloframe.errors import UserError
 from reproductions import more_training
 from reproductions.contest import ClipDistance
 from reproductions.level_field.plan import MAIN
@@ -113,6 +115,42 @@ if on_gpu:
         f"What was done is between {100 * min(r['steps'] / r['preset_steps'] for r in longest.values()):.1f} % and "
         f"{100 * max(r['steps'] / r['preset_steps'] for r in longest.values()):.1f} % of it."
     )
+
+# %% [markdown]
+# ## What the presets need
+#
+# Parameters are counted on models that torch builds without memory (its meta device). *Memory* is what weights,
+# gradients and the two averages of AdamW take at 4 bytes each; activations come on top. Operations are those of one
+# step, as counted above, times the preset's steps; for the published sizes a step was not counted.
+
+# %%
+steps_of = {"toy": {}, "gpu": {}}
+for r in records:
+    size = r["name"].removeprefix(r["slug"] + "-").split("-")[0]
+    if size in steps_of:
+        steps_of[size][r["slug"]] = r["operations"] / r["steps"], r["seconds"] / r["steps"], r["machine"]
+rows = []
+for slug in dict.fromkeys(r["slug"] for r in records):
+    kind = reproductions.method(slug)
+    for size in ("toy", "gpu", "paper"):
+        try:
+            config = getattr(kind.Config, size)()
+        except (AttributeError, UserError):
+            continue  # the dossier does not have all published sizes
+        count = kind.count(config)
+        each = steps_of.get(size, {}).get(slug)
+        report.measure(f"parameters-{size}", facts.methods[slug].name, f"parameters, preset {size}", count)
+        rows.append(
+            [
+                facts.methods[slug].name, size, f"{count:,}", f"{16 * count / 2**20:,.0f} MB",
+                f"{config.steps:,}" if size != "paper" else "–", unit(each[0] * config.steps) if each else "–",
+                f"{each[1] * config.steps / 3600:.2g} h on {each[2]}" if each else "–",
+            ]
+        )  # fmt: skip
+report.table(
+    ["Method", "Preset", "Parameters", "Memory", "Steps", "Operations", "Time at the measured pace"], rows,
+    "What each preset needs. Times on a GPU are those of a machine that seven methods shared.",
+)  # fmt: skip
 
 # %% [markdown]
 # ## What they make

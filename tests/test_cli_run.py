@@ -38,7 +38,7 @@ def test_run_hands_everything_on(kf, handed):
     arguments = ["fdm", "--scale", "smoke", "-p", "seed=3", "-p", "train=true", "--jobs", "2", "--timeout", "9"]
     assert kf("run", *arguments)[0] == 0
     told = {"scale": "smoke", "parameters": {"seed": "3", "train": "true"}, "jobs": 2, "freeze": False, "timeout": 9}
-    assert calls == [((("fdm",),), told)]
+    assert calls == [((["fdm"],), {**told, "leave_out": False})]
 
 
 def test_a_run_ends_by_saying_what_it_found_and_where_it_lies(kf, handed, root, monkeypatch):
@@ -53,10 +53,16 @@ def test_a_run_ends_by_saying_what_it_found_and_where_it_lies(kf, handed, root, 
     assert sum(int(word) for word in first.split(";")[0].split() if word.isdigit()) == len(result.claims)
 
 
-def test_run_all_means_every_notebook(kf, handed):
+def test_run_all_means_what_is_stale(kf, handed, monkeypatch):
     calls = handed(execute, "run", [])
-    assert kf("run", "--all", "--freeze")[0] == 0
-    assert calls[0][0] == (None,) and calls[0][1]["freeze"] is True
+    monkeypatch.setattr(execute, "due", lambda *a: (["b"], ["a", "c"]))
+    code, _, err = kf("run", "--all", "--freeze")
+    assert code == 0 and calls[-1][0] == (["b"],) and calls[-1][1]["freeze"] and calls[-1][1]["leave_out"]
+    assert err == "fresh and left out: a, c (--again runs them too)\n"
+    code, _, err = kf("run", "--all", "--again")
+    assert code == 0 and calls[-1][0] == (None,) and err == ""
+    monkeypatch.setattr(execute, "due", lambda *a: ([], ["a"]))
+    assert kf("run", "--all")[0] == 0 and len(calls) == 2, "nothing to do"
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ import pytest
 
 from kiloframe import swap
 from kiloframe.errors import UserError
-from kiloframe.execute import Interrupted, RunError, run
+from kiloframe.execute import Interrupted, RunError, due, run
 from kiloframe.notebooks import parse_assignments, private_names, read_script, scrub, with_values
 from kiloframe.results import read_result
 
@@ -82,6 +82,29 @@ def snapshot(root):
 
 def no_leftovers(root):
     return not list((root / "build/runs").glob(".staging*")) and not list((root / "build/runs").glob(".[lf]*-tiny"))
+
+
+# --- what is due --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.notebook
+def test_what_is_due_is_what_would_be_another_result_now(root):
+    for slug in ("tiny", "other"):
+        script(root, slug)
+    assert due(root=root) == (["other", "tiny"], [])
+    execute(root)
+    assert due(root=root) == (["other"], ["tiny"])
+    assert due(freeze=True, root=root) == (["other", "tiny"], []), "it was not frozen"
+    assert due(parameters={"seed": 1}, root=root) == (["other", "tiny"], []), "another seed is another result"
+    assert due("smoke", root=root) == (["other", "tiny"], [])
+    execute(root, ["tiny", "other"], freeze=True)
+    assert due(freeze=True, root=root) == ([], ["other", "tiny"])
+    script(root, "other", body="# %%\n1 + 1\n")
+    (root / "results/tiny.json").write_text("{")
+    assert due(freeze=True, root=root) == (["other", "tiny"], []), "changed, damaged"
+    assert due(root=root) == (["other"], ["tiny"])
+    with pytest.raises(UserError, match="sed"):
+        due(parameters={"sed": 1}, root=root)
 
 
 # --- a run that ends well -----------------------------------------------------------------------------------------
