@@ -7,6 +7,8 @@ problems_of     what one lint rule says of one record after changes to its text
 kf              the command in this process: exit code, stdout, stderr
 """
 
+import os
+import runpy
 import shutil
 import signal
 from pathlib import Path
@@ -25,6 +27,11 @@ hypothesis.settings.load_profile("kiloframe")
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 ROOT = Path(__file__).resolve().parent.parent
+
+# Offline: here, and in every Python that a test starts.
+OFFLINE = ROOT / "tests/offline"
+runpy.run_path(str(OFFLINE / "sitecustomize.py"))
+os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(OFFLINE), os.environ.get("PYTHONPATH")]))
 
 
 @pytest.fixture(scope="session")

@@ -53,7 +53,8 @@ def test_unpacked_wheel_answers_from_any_folder_without_torch_pandas_or_yaml(whe
 
 
 @pytest.mark.slow
-def test_empty_environment_with_spacys_catalogue_beside_it(wheel, tmp_path, root):
+def test_empty_environment_with_spacys_catalogue_beside_it(wheel, tmp_path, root, monkeypatch):
+    monkeypatch.setenv("KILOFRAME_TESTS_ONLINE", "1")  # pip asks its index
     home = tmp_path / "an empty environment"
     venv.create(home, with_pip=True)
     python = home / "bin" / "python"
