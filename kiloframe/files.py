@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import glob
 import os
 import tempfile
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from kiloframe.errors import UserError
@@ -17,8 +19,10 @@ __all__ = ["replacing", "write_atomically"]
 def replacing(path: str | Path) -> Iterator[Path]:
     """A temporary file beside `path` that takes its place when the block ends well, and vanishes when it does not.
 
-    The temporary file keeps the suffix, for writers that go by it. Raises UserError where the folder cannot be
-    written, or `path` is a folder, a pipe or a device, which a rename would put a file in the place of.
+    The temporary file keeps the suffix, for writers that go by it, and is locked while it is written: one that nobody
+    holds was left by a process that was killed, and goes away when `path` is next written. Raises UserError where the
+    folder cannot be written, or `path` is a folder, a pipe or a device, which a rename would put a file in the place
+    of.
     """
     path = Path(path)
     if path.is_dir():
@@ -27,17 +31,50 @@ def replacing(path: str | Path) -> Iterator[Path]:
         raise UserError(f"{path} is a pipe or a device; name a file, which takes its place once it is whole")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        _sweep(path)
         handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}.", suffix=path.suffix)
-        os.close(handle)
     except OSError as error:
         raise UserError(f"{path} cannot be written ({error.strerror}); name another place") from None
     temporary = Path(name)
+    held = handle if _lock(handle) else None  # else closed: an open file cannot be renamed on Windows
+    if held is None:
+        os.close(handle)
     try:
         yield temporary
         temporary.chmod(0o644)
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
+        if held is not None:
+            os.close(held)
+
+
+_YOUNG = 5.0  # seconds in which a file may have been made and not locked yet
+
+
+def _sweep(path: Path) -> None:
+    """Remove the temporary files of `path` that killed processes left."""
+    for left in path.parent.glob(f".{glob.escape(path.stem)}.????????{glob.escape(path.suffix)}"):
+        with suppress(OSError):
+            if time.time() - left.stat().st_mtime < _YOUNG:
+                continue
+            handle = os.open(left, os.O_RDWR)
+            try:
+                if _lock(handle):
+                    left.unlink()
+            finally:
+                os.close(handle)
+
+
+def _lock(handle: int) -> bool:
+    """Whether this process now holds the only lock on an open file; False where the system or the disk knows none."""
+    try:
+        import fcntl
+
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except (ImportError, OSError):
+        return False
+    return True
 
 
 def write_atomically(path: str | Path, data: bytes | str) -> None:

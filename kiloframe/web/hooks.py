@@ -32,7 +32,9 @@ def _pages(docs: Path, folder: str) -> list[Any]:
 
 def navigation(docs: Path) -> list[Any]:
     """The navigation, made from the Markdown files in build/docs."""
-    first = [name for name in ("query.md", "api/json/index.md", "run.md", "scale.md", "teach.md") if (docs / name).is_file()]
+    first = [
+        name for name in ("query.md", "api/json/index.md", "run.md", "scale.md", "teach.md") if (docs / name).is_file()
+    ]
     last = [name for name in ("contributing.md", "changelog.md", "about.md") if (docs / name).is_file()]
     notebooks = _pages(docs, "notebooks")
     studies = [page for page in notebooks if not (docs / "methods" / page.split("/")[1]).is_dir()]
