@@ -49,6 +49,8 @@ def main(arguments: list[str] | None = None) -> int:
         if given.task is not None:
             field.run_one(given.task, given.folder or field.default_folder())
             return 0
+        if given.jobs < 1:
+            raise UserError(f"--jobs must be at least 1, not {given.jobs}")
         if given.dask is not None and given.jobs != 1:
             raise UserError("--jobs is for this machine; how many tasks a cluster does at a time, its workers decide")
         settings = Settings.smoke() if given.smoke else usual

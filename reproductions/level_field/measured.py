@@ -42,6 +42,7 @@ __all__ = [
 
 STRIP = 16
 """Frames kept to look at, evenly spaced over the first video."""
+_APART = 1000  # seeds of the videos of one sampling seed begin so far from those of the next
 _CODE = ["level_field/measured.py", "contest.py"]
 
 
@@ -68,12 +69,23 @@ def condition_of(kind: type[Reproduction], clip: Any, world: str, context: int) 
 def stream(
     model: Reproduction, contender: Contender, frames: int, settings: Settings, *, seed: int, videos: int, **more: Any
 ) -> Iterator[Tensor]:
-    """The chunks of a contender's videos, as the model makes them. `more`: further options of its stream()."""
-    world = field_world(contender.world, model.config.side)
-    clip = world.batch(film_seeds(seed, videos), np.zeros(videos, int), frames) if world.name == "rooms" else None
+    """The chunks of a contender's videos, as the model makes them. `more`: further options of its stream().
+
+    A method that takes text is given, for each video, the caption of a real film, as in `rooms` one that takes poses is
+    given the walk: it was made to be told, and what it makes of no words at all would say nothing about it.
+    """
+    world, seeds = field_world(contender.world, model.config.side), film_seeds(seed, videos)
+    options = {"schedule": contender.schedule, **more} if contender.schedule else more
+    truth = world.batch(seeds, np.zeros(videos, int), 1).truth
+    if "captions" in type(model).uses and hasattr(truth, "captions"):
+        each = [
+            model.stream(frames, Condition(captions=(text,)), seed=_APART * seed + v, batch=1, **options)
+            for v, text in enumerate(truth.captions().tolist())
+        ]
+        return (torch.cat(chunks) for chunks in zip(*each, strict=True))
+    clip = world.batch(seeds, np.zeros(videos, int), frames) if world.name == "rooms" else None
     condition = condition_of(type(model), clip, world.name, settings.context)
-    options = {"schedule": contender.schedule} if contender.schedule else {}
-    return model.stream(frames, condition, seed=seed, batch=videos, **options, **more)
+    return model.stream(frames, condition, seed=seed, batch=videos, **options)
 
 
 def inputs(contender: Contender, frames: int, seed: int, training_seed: int, settings: Settings) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from torch.utils.flop_counter import FlopCounterMode
 import reproductions
 from kiloframe.errors import UserError
 from reproductions import training
+from reproductions.contest import film_seeds
 from reproductions.contract import Reproduction, Stage
 from reproductions.level_field import __main__ as command
 from reproductions.level_field import cost, exchange, field, flops, plan, trained
@@ -194,6 +195,29 @@ def test_a_changed_config_needs_a_place(tmp_path, pretend):
         training.train("fdm", preset="smoke", changes={"horizon": 16}, progress=False)
     training.train("fdm", preset="smoke", changes={"horizon": 16}, out=tmp_path / "a.safetensors", progress=False)
     assert Pretend.load(tmp_path / "a.safetensors").config.horizon == 16
+
+
+def test_who_takes_text_is_told_what_the_real_films_show(monkeypatch):
+    from reproductions.level_field.measured import stream
+
+    asked = []
+
+    class Told(Pretend):
+        uses = ("captions", "context")
+
+        def stream(self, frames, condition=None, *, seed=0, batch=1, **options):
+            asked.append((condition.captions, seed, batch))
+            return super().stream(frames, None, seed=seed, batch=batch)
+
+    contender = Contender("told", "shapes", Entrant("fdm", "shapes"))
+    chunks = list(stream(Told(Config()), contender, 12, Settings(), seed=2, videos=3))
+    assert all(chunk.shape[0] == 3 for chunk in chunks) and sum(chunk.shape[1] for chunk in chunks) == 12
+    real = world("shapes").batch(film_seeds(2, 3), np.zeros(3, int), 12).truth.captions().tolist()
+    assert [captions for captions, _, _ in asked] == [(text,) for text in real]
+    assert len({seed for _, seed, _ in asked}) == 3 and {batch for _, _, batch in asked} == {1}
+    asked.clear()
+    list(stream(Pretend(Config()), contender, 12, Settings(), seed=2, videos=3))
+    assert not asked
 
 
 # --- the whole field ----------------------------------------------------------------------------------------------
