@@ -22,6 +22,9 @@ _LINK = re.compile(r'(<a\b[^>]*?\shref=")([^"#?:]*)((?:[#?][^"]*)?")')
 # What a search should find first: methods, then the other facts; code last.
 _BOOST = {"methods": 4.0, "datasets": 2.0, "metrics": 2.0, "survey": 2.0, "reference": 0.4, "reproductions": 0.5}
 
+# Studies of what methods are judged by; all others are about the methods.
+_YARDSTICKS = ("worlds", "what_the_metrics_see")
+
 
 def _pages(docs: Path, folder: str) -> list[Any]:
     """Index page first, then the pages of a folder by name, as mkdocs wants them."""
@@ -39,6 +42,8 @@ def navigation(docs: Path) -> list[Any]:
     notebooks = _pages(docs, "notebooks")
     studies = [page for page in notebooks if not (docs / "methods" / page.split("/")[1]).is_dir()]
     methods = [page for page in notebooks if page not in studies]
+    yardsticks = [page for page in studies if page.split("/")[1] in _YARDSTICKS]
+    compared = [page for page in studies if page not in yardsticks]
     code = _pages(docs, "reproductions")
     judged = [f"{name}.md" for name in ("worlds/index", "measures", "feature-networks", "real-video")]
     judged = [name for name in judged if (docs / name).is_file()]
@@ -51,8 +56,8 @@ def navigation(docs: Path) -> list[Any]:
         ("Data sets", _pages(docs, "datasets")),
         ("Metrics", _pages(docs, "metrics")),
         ("The survey", survey),
-        ("Reproductions", code[:1] + found + methods + code[1:]),
-        ("Worlds and measures", judged + studies),
+        ("Reproductions", code[:1] + found + compared + methods + code[1:]),
+        ("Worlds and measures", judged + yardsticks),
         ("Guide", first),
         ("API", _pages(docs, "reference")),
         ("About", last),

@@ -145,11 +145,12 @@ def test_the_navigation_is_made_from_the_pages(tmp_path):
         {"Guide": "query.md"},
         {"About": "about.md"},
     ]
-    for name in ("worlds/index.md", "notebooks/a/index.md", "notebooks/zoo/index.md"):  # zoo is a study: no such method
+    studies = ("notebooks/worlds/index.md", "notebooks/zoo/index.md")  # there are no such methods
+    for name in ("worlds/index.md", "notebooks/a/index.md", *studies):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).touch()
-    assert {"Reproductions": "notebooks/a/index.md"} in navigation(tmp_path)
-    assert {"Worlds and measures": ["worlds/index.md", "notebooks/zoo/index.md"]} in navigation(tmp_path)
+    assert {"Reproductions": ["notebooks/zoo/index.md", "notebooks/a/index.md"]} in navigation(tmp_path)
+    assert {"Worlds and measures": ["worlds/index.md", "notebooks/worlds/index.md"]} in navigation(tmp_path)
 
 
 def test_an_unknown_generated_part_names_file_and_line():
