@@ -36,7 +36,7 @@ import numpy as np
 
 import kiloframe
 from reproductions.level_field import field
-from reproductions.level_field.plan import MAIN, Settings, absent, paradigm
+from reproductions.level_field.plan import MAIN, Settings, absent, costed, paradigm
 from reproductions.level_field.records import Records
 from reproductions.measures.exact import quantities
 from reproductions.measures.statistics import interval
@@ -250,24 +250,25 @@ costs, rows, drawn_names = {}, [], []
 for c in records.contenders:
     if c.entrant is None or c.entrant.changes:
         continue
-    costs[c.world, c.name] = by_length = [records.cost(c, n) for n in COSTED]
-    last, n = by_length[-1], COSTED[-1]
+    known = [n for n in COSTED if costed(c, n, settings)]
+    costs[c.world, c.name] = by_length = {n: records.cost(c, n) for n in known}
+    last, n = by_length[known[-1]], known[-1]
     subject = f"{c.world}: {c.name}"
-    for cost_of, length in zip(by_length, COSTED, strict=True):
+    for length, cost_of in by_length.items():
         report.measure(f"calls-{length}", subject, f"network calls per frame, {length} frames", cost_of["calls"] / length, better="lower")  # noqa: E501  # fmt: skip
         report.measure(f"operations-{length}", subject, f"operations per frame, {length} frames", cost_of["flops"] / length, better="lower")  # noqa: E501  # fmt: skip
         report.measure(f"seconds-{length}", subject, f"seconds per frame, {length} frames", np.array(cost_of["seconds"]) / length, unit="s", better="lower")  # noqa: E501  # fmt: skip
         report.measure(f"memory-{length}", subject, f"memory grown, {length} frames", cost_of["grown_kilobytes"] / 1024, unit="MB", better="lower")  # noqa: E501  # fmt: skip
     rows.append(
         [
-            c.world, c.name, names[paradigm(c)], f"{last['calls'] / n:.3g}", unit(last["flops"] / n),
+            c.world, c.name, names[paradigm(c)], f"{n:,}", f"{last['calls'] / n:.3g}", unit(last["flops"] / n),
             f"{1000 * np.mean(last['seconds']) / n:.3g} ms", f"{last['grown_kilobytes'] / 1024:.3g} MB",
         ]
     )  # fmt: skip
 report.table(
-    ["World", "Method", "Order", "Calls a frame", "Operations a frame", "Time a frame", "Memory grown"],
+    ["World", "Method", "Order", "Frames", "Calls a frame", "Operations a frame", "Time a frame", "Memory grown"],
     rows,
-    f"One video of {COSTED[-1]:,} frames.",
+    f"One video each, on {last['threads']} thread{'s' if last['threads'] > 1 else ''} of the CPU.",
 )
 
 # %%
@@ -280,11 +281,10 @@ panels = {
 drawn, axes = figure(columns=2, rows=2, height=5.2)
 for ax, (title, value) in zip(axes, panels.items(), strict=True):
     for number, ((world, name), by_length) in enumerate(costs.items()):
-        y = [value(r, n) for r, n in zip(by_length, COSTED, strict=True)]
+        y = [value(r, n) for n, r in by_length.items()]
         style = ("-", "--", ":")[number // len(COLOURS) % 3]
-        ax.plot(
-            COSTED, y, style, marker="o", markersize=3, color=COLOURS[number % len(COLOURS)], label=f"{name} ({world})"
-        )
+        colour = COLOURS[number % len(COLOURS)]
+        ax.plot(list(by_length), y, style, marker="o", markersize=3, color=colour, label=f"{name} ({world})")
     ax.set(xscale="log", yscale="log", xlabel="frames" if ax in axes[2:] else "")
     ax.set_title(title, loc="left")
 drawn.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=3, frameon=False)

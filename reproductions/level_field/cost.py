@@ -39,7 +39,6 @@ def inputs(contender: Contender, frames: int, training_seed: int, settings: Sett
         "contender": contender.id,
         "frames": frames,
         "seeds": settings.seeds,
-        "threads": torch.get_num_threads(),
         "trained": key_of(trained_inputs(contender.entrant, training_seed, settings)),
         "code": code_hash(["level_field/cost.py", "level_field/flops.py"], []),
     }
@@ -143,6 +142,7 @@ def run(contender: Contender, frames: int, training_seed: int, settings: Setting
         "name": contender.name, "world": contender.world, "frames": frames, "training_seed": training_seed,
         "seconds": seconds, "calls": sum(counted.values()), "calls_by_network": dict(counted),
         "flops": float(counter.total), "peak_kilobytes": after, "grown_kilobytes": after - before,
+        "threads": torch.get_num_threads(),
     }  # fmt: skip
 
 

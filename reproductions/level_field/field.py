@@ -30,6 +30,7 @@ from reproductions.level_field.plan import (
     Settings,
     as_json,
     contenders,
+    costed,
     entrants,
     key_of,
     settings_of,
@@ -120,8 +121,8 @@ def tasks(settings: Settings) -> list[Task]:
                 needs=weights(c, r),
             )
         for c, r in made if n in settings.costed else ():
-            if c.entrant is None or c.entrant.changes:
-                continue  # the same network: it costs the same
+            if c.entrant is None or not costed(c, n, settings):
+                continue
             add(
                 f"cost/{c.id}-{n}-r{r}",
                 partial(cost.inputs, c, n, r, settings),

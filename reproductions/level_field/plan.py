@@ -16,7 +16,8 @@ from kiloframe.errors import UserError
 from kiloframe.sources import checkout, imported
 
 __all__ = [
-    "FIELD", "MAIN", "TRIVIAL", "Contender", "Entrant", "Settings", "absent", "code_hash", "contenders", "entrants",
+    "FIELD", "MAIN", "TRIVIAL", "Contender", "Entrant", "Settings", "absent", "code_hash", "contenders", "costed",
+    "entrants",
     "key_of", "paradigm", "trivial",
 ]  # fmt: skip
 
@@ -164,6 +165,18 @@ def contenders(entrant: Entrant) -> list[Contender]:
     if not orders:
         return [Contender(entrant.slug + taught, entrant.world, entrant)]
     return [Contender(f"{entrant.slug}, {order}{taught}", entrant.world, entrant, order) for order in orders]
+
+
+def costed(contender: Contender, frames: int, settings: Settings) -> bool:
+    """Whether it is measured what a video of so many frames costs.
+
+    Not where only training was changed: the same network costs the same. And fdm, the yardstick of every world, has
+    its longest videos costed in the first world alone; it hardly differs in the others, and takes long.
+    """
+    entrant = contender.entrant
+    if entrant is None or entrant.changes or frames not in settings.costed:
+        return False
+    return entrant.slug != "fdm" or contender.world == settings.worlds[0] or frames < max(settings.costed)
 
 
 def trivial(settings: Settings) -> list[Contender]:
