@@ -73,6 +73,12 @@ def costs(measures: Sequence[Measure]) -> list[Chart]:
     return out
 
 
+def trained(measures: Any) -> tuple[float, float] | None:
+    """The least and the most seconds that a method was trained for; None where the result does not tell."""
+    seconds = [measure.value for measure in measures if measure.id == "training-seconds"]
+    return (min(seconds), max(seconds)) if seconds else None
+
+
 def write(cat: Any, studies: Results, out: Path) -> list[Path]:
     """Write level-field/index.md: the charts where the study was run, else what to type."""
     run = studies.get(FIELD)
@@ -86,6 +92,7 @@ def write(cat: Any, studies: Results, out: Path) -> list[Path]:
     return [
         render(
             cat, page, "level_field.md.j2", out, result=result, frozen=bool(run and run[2]),
+            trained=trained(result.measures) if result else None, more="more_training" in studies,
             worlds=worlds(result) if result else [], costs=costs(result.measures) if result else [],
             claims=survey_claims(cat.survey, run), field=FIELD,
         )
