@@ -119,7 +119,7 @@ def test_the_level_field_says_what_to_type_or_shows_what_was_found(cat, tmp_path
     assert "trained for 154 to 266 seconds" in text and "what more training buys" not in text
     both = {"level_field": field_run(cat), "more_training": field_run(cat)}
     (page,) = level_field.write(cat, both, tmp_path)
-    assert 'href="../notebooks/more_training/">what more training buys' in page.read_text("utf-8")
+    assert 'training/index.html">what more training buys</a>' in page.read_text("utf-8")
 
 
 def test_a_chart_is_drawn_to_scale_and_told_in_words():
