@@ -102,7 +102,8 @@ for slug, made in filed.items():
         )  # fmt: skip
 report.table(
     ["Method", "Frames", "Time", "Frames a second", "Peak memory", "Against the first", "File"], rows,
-    f"Videos streamed into a file, on {next(iter(records.values()))['threads']} threads.",
+    f"Videos streamed into a file, on {next(iter(records.values()))['threads']} thread(s), beside other work on the same "
+    "machine: the times are upper bounds.",
 )  # fmt: skip
 grown = {slug: made[-1]["peak_kilobytes"] / made[0]["peak_kilobytes"] - 1 for slug, made in filed.items()}
 show(
@@ -203,7 +204,8 @@ report.table(
 # ## What not to conclude
 #
 # * That an hour of this is an hour of film. The worlds have no story; what lasts is a law of motion, a sky, a clock.
-# * That one video speaks for a method. There is one of each; the bands are over its clips.
+# * That one video speaks for a method. There is one of each; the bands are over its clips. One shape that stays the
+#   same for an hour is also far from real clips, which show all shapes: here the clip distance tells of change only.
 # * That 5 % is a law. Python's own memory is most of the peak, so a small leak would hide in it for a while; the hour
 #   is there to give it the time to show.
 

@@ -56,26 +56,34 @@ def default_folder() -> Path:
 
 
 class Excerpts:
-    """What is kept of a stream: its first frames, `SEGMENT` frames of every `EVERY`, and one of every `STRIDE`."""
+    """What is kept of a stream of so many frames: the first `SEGMENT` of every `EVERY`, and one of every `STRIDE`.
 
-    def __init__(self) -> None:
-        self.count = 0
-        self._segments: list[NDArray[np.uint8]] = []
-        self._fast: list[NDArray[np.uint8]] = []
+    The room for them is taken at the beginning, so that what is kept does not look like memory that grows.
+    """
+
+    def __init__(self, frames: int) -> None:
+        self.frames, self.count = frames, 0
+        self._segments: NDArray[np.uint8] | None = None
+        self._fast: NDArray[np.uint8] | None = None
 
     def add(self, frames: NDArray[np.float32]) -> None:
         """The next frames, (t, 3, h, w) in [0, 1]."""
         pixels = np.round(frames * 255).astype(np.uint8)
-        index = self.count + np.arange(len(pixels))
-        self._segments += list(pixels[index % EVERY < SEGMENT])
-        self._fast += list(pixels[index % STRIDE == 0])
+        if self._segments is None or self._fast is None:
+            whole = self.frames // EVERY + (self.frames % EVERY >= SEGMENT)
+            self._segments = np.full((whole, SEGMENT, *pixels.shape[1:]), 255, np.uint8)
+            self._fast = np.full((-(-self.frames // STRIDE), *pixels.shape[1:]), 255, np.uint8)
+        for n, image in enumerate(pixels, self.count):
+            if n % EVERY < SEGMENT and n // EVERY < len(self._segments):
+                self._segments[n // EVERY, n % EVERY] = image
+            if n % STRIDE == 0:
+                self._fast[n // STRIDE] = image
         self.count += len(pixels)
 
     def arrays(self) -> dict[str, NDArray[np.uint8]]:
         """segments (n, SEGMENT, 3, h, w), the last one only if it is whole; fast (m, 3, h, w)."""
-        whole = len(self._segments) // SEGMENT
-        shape = (whole, SEGMENT, *self._segments[0].shape)
-        return {"segments": np.array(self._segments[: whole * SEGMENT]).reshape(shape), "fast": np.array(self._fast)}
+        assert self._segments is not None and self._fast is not None and self.count == self.frames
+        return {"segments": self._segments, "fast": self._fast}
 
 
 def _condition(slug: str, frames: int) -> Condition | None:
@@ -93,7 +101,7 @@ def _condition(slug: str, frames: int) -> Condition | None:
 def make(slug: str, frames: int, out: Path | None, kept: Path | None, seed: int = 0) -> dict[str, Any]:
     """Make one video in this process: into `out` if given, with excerpts into `kept` if given; what it took."""
     model = reproductions.load(slug)
-    condition, excerpts = _condition(slug, frames), Excerpts()
+    condition, excerpts = _condition(slug, frames), Excerpts(frames)
     before, began = peak_kilobytes(), time.perf_counter()
     film = VideoWriter(out, fps=10, scale_up=8) if out is not None else nullcontext()
     count = 0
