@@ -102,8 +102,8 @@ for slug, made in filed.items():
         )  # fmt: skip
 report.table(
     ["Method", "Frames", "Time", "Frames a second", "Peak memory", "Against the first", "File"], rows,
-    f"Videos streamed into a file, on {next(iter(records.values()))['threads']} thread(s), beside other work on the same "
-    "machine: the times are upper bounds.",
+    f"Videos streamed into a file, on {next(iter(records.values()))['threads']} thread(s), beside other work on "
+    "the same machine: the times are upper bounds.",
 )  # fmt: skip
 grown = {slug: made[-1]["peak_kilobytes"] / made[0]["peak_kilobytes"] - 1 for slug, made in filed.items()}
 show(
