@@ -2,7 +2,6 @@
 
 import dataclasses
 import json
-import sys
 
 import numpy as np
 import pytest
@@ -381,22 +380,6 @@ def test_in_rooms_everybody_gets_what_he_can_use():
     assert given.context.shape == (2, 8, 3, 16, 16) and given.poses.shape == (2, 20, 4, 4)
     assert condition_of(seen, clip, "rooms", 8).poses is None
     assert condition_of(posed, clip, "shapes", 8) is None
-
-
-@pytest.mark.parametrize(
-    ("arguments", "told"),
-    [
-        (["--budget", "0"], "a number of seconds above 0, not 0"),
-        (["--seeds", "0"], "a field needs videos, seeds"),
-        (["--only", "fmd"], "fmd is not in the field; it has: fdm"),
-        (["--smoke", "--jobs", "0"], "--jobs must be at least 1, not 0"),
-    ],
-)
-def test_mistakes_are_told_in_a_sentence(arguments, told, capsys, tmp_path):
-    assert command.main([*arguments, "--folder", str(tmp_path)]) == 2
-    err = capsys.readouterr().err
-    assert told in err and err.count("\n") == 1
-    assert not list(tmp_path.iterdir())
 
 
 def test_the_command_runs_the_field_and_can_be_stopped(monkeypatch, capsys, tmp_path):

@@ -1,4 +1,4 @@
-"""Several tasks of the level field at once, in processes of their own, over the real fdm."""
+"""Several tasks of the level field at once, in processes of their own, over the real fdm; and mistakes on the command line."""
 
 import dataclasses
 import shutil
@@ -7,7 +7,9 @@ import sys
 import time
 
 import numpy as np
+import pytest
 
+from reproductions.level_field import __main__ as command
 from reproductions.level_field import field
 from reproductions.level_field.plan import Settings
 
@@ -38,10 +40,8 @@ def test_two_at_once_find_what_one_after_the_other_finds(tmp_path):
 
 
 def test_a_field_of_several_jobs_stops_at_once_and_goes_on(tmp_path, root):
-    command = [sys.executable, "-m", "reproductions.level_field", "--budget", "600", "--only", "fdm", "--jobs", "2"]
-    with subprocess.Popen(
-        [*command, "--folder", str(tmp_path)], cwd=root, stderr=subprocess.PIPE, text=True
-    ) as process:
+    words = [sys.executable, "-m", "reproductions.level_field", "--budget", "600", "--only", "fdm", "--jobs", "2"]
+    with subprocess.Popen([*words, "--folder", str(tmp_path)], cwd=root, stderr=subprocess.PIPE, text=True) as process:
         plans = lambda: list((tmp_path / "train").glob("*.plan"))  # noqa: E731
         until = time.time() + 120
         while len(plans()) < 2 and time.time() < until:
@@ -56,3 +56,19 @@ def test_a_field_of_several_jobs_stops_at_once_and_goes_on(tmp_path, root):
     at = [path.stat().st_mtime for path in checkpoints]
     time.sleep(2)
     assert at == [path.stat().st_mtime for path in checkpoints], "and nobody goes on in the background"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["--budget", "0"], "a number of seconds above 0, not 0"),
+        (["--seeds", "0"], "a field needs videos, seeds"),
+        (["--only", "fmd"], "fmd is not in the field; it has: fdm"),
+        (["--smoke", "--jobs", "0"], "--jobs must be at least 1, not 0"),
+    ],
+)
+def test_mistakes_are_told_in_a_sentence(arguments, told, capsys, tmp_path):
+    assert command.main([*arguments, "--folder", str(tmp_path)]) == 2
+    err = capsys.readouterr().err
+    assert told in err and err.count("\n") == 1
+    assert not list(tmp_path.iterdir())
