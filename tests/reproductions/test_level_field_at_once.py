@@ -1,4 +1,4 @@
-"""Several tasks of the level field at once, in processes of their own, over the real fdm; and mistakes on the command line."""
+"""Several tasks of the level field at once, in processes of their own; and mistakes on the command line."""
 
 import dataclasses
 import shutil
