@@ -198,7 +198,7 @@ def _remote() -> Callable[..., dict[str, Any]]:
                 for path in place.glob(pattern)
                 if path.is_file()
             }
-            return {"code": process.returncode, "told": words, "files": files, "stopped": asked is not None}
+            return {"code": process.returncode, "told": words, "files": files}
         finally:
             shutil.rmtree(place, ignore_errors=True)
 
