@@ -27,9 +27,8 @@ import reproductions
 from kiloframe.errors import UserError
 from kiloframe.files import replacing, write_atomically
 from kiloframe.sources import checkout
-from reproductions.contract import Condition
 from reproductions.level_field.cost import peak_kilobytes
-from reproductions.level_field.measured import field_world
+from reproductions.level_field.measured import condition_of, field_world
 from reproductions.video import VideoWriter
 from reproductions.worlds.base import EVALUATION_SEEDS
 
@@ -86,22 +85,12 @@ class Excerpts:
         return {"segments": self._segments, "fast": self._fast}
 
 
-def _condition(slug: str, frames: int) -> Condition | None:
-    """Nothing, but for methods that walk through rooms: some real frames and the way."""
-    kind = reproductions.method(slug)
-    if kind.world != "rooms":
-        return None
-    clip = field_world("rooms").batch(np.array([EVALUATION_SEEDS]), np.zeros(1, int), frames)
-    return Condition(
-        context=torch.from_numpy(np.ascontiguousarray(clip.video[:, :8])),
-        poses=torch.from_numpy(np.asarray(clip.truth.pose, np.float32)),
-    )
-
-
 def make(slug: str, frames: int, out: Path | None, kept: Path | None, seed: int = 0) -> dict[str, Any]:
     """Make one video in this process: into `out` if given, with excerpts into `kept` if given; what it took."""
     model = reproductions.load(slug)
-    condition, excerpts = _condition(slug, frames), Excerpts(frames)
+    world, excerpts = field_world(model.world), Excerpts(frames)
+    clip = world.batch(np.array([EVALUATION_SEEDS]), np.zeros(1, int), frames) if world.name == "rooms" else None
+    condition = condition_of(type(model), clip, world.name, context=8)
     before, began = peak_kilobytes(), time.perf_counter()
     film = VideoWriter(out, fps=10, scale_up=8) if out is not None else nullcontext()
     count = 0
