@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import signal
+import sys
 import threading
+from collections.abc import Callable
 from types import FrameType
 from typing import Any, Self
 
-__all__ = ["Stop"]
+from kiloframe.errors import UserError
+
+__all__ = ["Stop", "status_of"]
 
 
 class Stop:
@@ -41,3 +45,20 @@ class Stop:
     def __exit__(self, *_: object) -> None:
         for number, handler in self._former.items():
             signal.signal(number, handler)
+
+
+def status_of(work: Callable[[], None], name: str, on_stop: str) -> int:
+    """The exit status of a command that does `work`: 0 done, 2 a mistake of the user's, 130 stopped.
+
+    A mistake and a stop are told on the error stream in one sentence each, which begins with the command's name;
+    on_stop: how it goes on.
+    """
+    try:
+        work()
+    except UserError as error:
+        print(f"{name}: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print(f"{name}: stopped; {on_stop}", file=sys.stderr)
+        return 130
+    return 0

@@ -40,7 +40,7 @@ from reproductions.level_field.plan import MAIN, Settings, absent, costed, parad
 from reproductions.level_field.records import Records
 from reproductions.measures.exact import quantities
 from reproductions.measures.statistics import interval
-from reproductions.report import COLOURS, Report, figure, show
+from reproductions.report import COLOURS, Report, figure, prefixed, show
 from reproductions.video_sheet import contact_sheet
 
 keep = tempfile.TemporaryDirectory()  # of a field at scale smoke, until the notebook ends
@@ -56,7 +56,7 @@ report = Report(
 facts = kiloframe.load()
 names = {"divide-and-conquer": "plans ahead", "temporal-autoregressive": "one after the other", None: "neither or both"}
 show(
-    f"Each method is trained for {settings.budget:g} seconds, then makes {settings.videos} videos of "
+    f"Each method is given {settings.budget:g} seconds of training, then makes {settings.videos} videos of "
     f"{', '.join(f'{n:,}' for n in LENGTHS)} frames with each of {len(settings.seeds)} sampling seeds. "
     f"Inputs of all records, as a hash: `{records.hashes()}`"
     + (f"; **{records.outdated} records were made with other code than today's**." if records.outdated else ".")
@@ -66,20 +66,12 @@ show(
 # %% [markdown]
 # ## Who competes, and what training cost
 #
-# Seconds are equal; steps are what fits into them. A step is timed first and the number of steps planned from that, so
-# that every learning rate falls to the end of its own training. Operations are counted by torch on one step of each
-# stage, times the steps. A row with *short clips* is FDM again, taught by short clips alone: a test further down.
-
+# Seconds are equal, as well as they can be told before; steps are what fits into them. A step is timed first and the
+# number of steps planned from that, so that every learning rate falls to the end of its own training. Operations are
+# counted by torch on one step of each stage, times the steps. A row with *short clips* is FDM again, taught by short
+# clips alone: a test further down.
 
 # %%
-def unit(value):
-    """A count with a prefix: 1.2 T."""
-    for prefix, size in (("P", 1e15), ("T", 1e12), ("G", 1e9), ("M", 1e6)):
-        if value >= size:
-            return f"{value / size:.3g} {prefix}"
-    return f"{value:.3g}"
-
-
 rows, seen = [], set()
 for c in records.contenders:
     if c.entrant is None or c.entrant in seen:
@@ -96,13 +88,14 @@ for c in records.contenders:
     rows.append(
         [
             c.world, label, ", ".join(facts.methods[c.entrant.slug].generator.editors.value),
-            f"{runs[0]['parameters']:,}", f"{runs[0]['seconds']:,.0f}", f"{runs[0]['steps']:,}", unit(runs[0]["flops"]),
+            f"{runs[0]['parameters']:,}", f"{runs[0]['seconds']:,.0f}", f"{runs[0]['steps']:,}",
+            prefixed(runs[0]["flops"]),
         ]
     )  # fmt: skip
 report.table(
     ["World", "Method", "Generator", "Parameters", "Seconds", "Steps", "Operations"],
     rows,
-    f"Trained on: {runs[0]['machine']}.",
+    f"Trained on: {runs[0]['machine']}; {records.trained_at_once()} at once.",
 )
 
 # %% [markdown]
@@ -261,7 +254,7 @@ for c in records.contenders:
         report.measure(f"memory-{length}", subject, f"memory grown, {length} frames", cost_of["grown_kilobytes"] / 1024, unit="MB", better="lower")  # noqa: E501  # fmt: skip
     rows.append(
         [
-            c.world, c.name, names[paradigm(c)], f"{n:,}", f"{last['calls'] / n:.3g}", unit(last["flops"] / n),
+            c.world, c.name, names[paradigm(c)], f"{n:,}", f"{last['calls'] / n:.3g}", prefixed(last["flops"] / n),
             f"{1000 * np.mean(last['seconds']) / n:.3g} ms", f"{last['grown_kilobytes'] / 1024:.3g} MB",
         ]
     )  # fmt: skip
@@ -419,10 +412,10 @@ judge(
 # %% [markdown]
 # ## What not to conclude
 #
-# * The order here is the order at minutes of training on a laptop's CPU and 16 x 16 pixels. Methods that need much
+# * The order here is the order at minutes of training and 16 x 16 pixels. Methods that need much
 #   training to begin at all are at a disadvantage, and those made for large data show little of it.
-# * Equal seconds are not equal operations: small layers keep a CPU busy with little arithmetic. Both stand in the
-#   first table.
+# * Equal seconds are not equal operations: small layers keep a processor busy with little arithmetic. Both stand in
+#   the first table.
 # * Each method is trained once unless the settings say more. The intervals are over sampling seeds: they say how
 #   sure a number is for these weights, not for the method.
 # * In `rooms` FDM is not told the way. It is there as the yardstick of what context alone gives.

@@ -287,13 +287,9 @@ growth = {n: np.subtract(*(contest.distance_values(n, part) for part in (late, e
 drift_claim = report.claim(
     "no-drift-with-length",
     measure="distance of 16-frame clips from real ones in the second half of the film, less that in its first quarter",
-    subject=DEEP,
-    baseline_subject="fdm, autoregressive",
-    values=growth[DEEP],
-    baseline_values=growth["fdm"],
-    says="lower",
-    better="lower",
-)
+    subject=DEEP, baseline_subject="fdm, autoregressive", values=growth[DEEP], baseline_values=growth["fdm"],
+    says="lower", better="lower",
+)  # fmt: skip
 
 # %% [markdown]
 # ## Does depth help?
@@ -308,13 +304,10 @@ drift_claim = report.claim(
 depth_claim = report.claim(
     "depth-helps-long",
     measure=f"distance of 16-frame clips from real ones, over all {frames} frames",
-    subject=DEEP,
-    baseline_subject=FLAT,
-    values=contest.distance_values(DEEP),
-    baseline_values=contest.distance_values(FLAT),
-    says="lower",
-    better="lower",
-)
+    subject=DEEP, baseline_subject=FLAT,
+    values=contest.distance_values(DEEP), baseline_values=contest.distance_values(FLAT),
+    says="lower", better="lower",
+)  # fmt: skip
 for name in (DEEP, FLAT):
     values = contest.distance_values(name, slice(0, 1))
     found = report.measure(f"short-distance:{name}", name, "distance of the first 16 frames", values, better="lower")
@@ -356,14 +349,10 @@ longest = LENGTHS[-1][0]
 time_claim = report.claim(
     "parallel-depth",
     measure=f"seconds for {longest} frames of one video on this machine, same network and steps per call",
-    subject="all gaps of a level at once",
-    baseline_subject="sliding window of the same network",
-    values=seconds["levels", longest],
-    baseline_values=seconds["window", longest],
-    says="lower",
-    better="lower",
-    unit="s",
-)
+    subject="all gaps of a level at once", baseline_subject="sliding window of the same network",
+    values=seconds["levels", longest], baseline_values=seconds["window", longest],
+    says="lower", better="lower", unit="s",
+)  # fmt: skip
 show(
     f"Runs that wait for each other: {passes['levels', longest]} instead of {passes['window', longest]}. What that is "
     "worth in time depends on how much of a machine one clip keeps busy: a graphics card has room for many, two CPU "
@@ -396,11 +385,10 @@ report.table(
 )
 rows = np.concatenate([contest.films(TOLD)[s][0, :: frames // 16] for s in seeds[:3]])
 report.image(
-    contact_sheet(rows, columns=16, scale_up=3, numbers=False),
-    "captions",
+    contact_sheet(rows, columns=16, scale_up=3, numbers=False), "captions",
     caption=" ".join(f"Row {n + 1}: “{asked[s][0]}”" for n, s in enumerate(seeds[:3])),
     alt="Rows of frames, each with the shapes that its caption names, or not.",
-)
+)  # fmt: skip
 
 # %% [markdown]
 # ## Limits

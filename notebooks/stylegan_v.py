@@ -182,7 +182,7 @@ def step_seconds(k, which):
     return (time.process_time() - started) / (len(stretches[k]) * model.config.draws * k) * 1000
 
 
-turns = 1 if scale == "smoke" else 5  # in turns, so that what else the machine does meets both alike
+turns = 1 if scale == "smoke" else 3  # in turns, so that what else the machine does meets both alike
 timed = [np.min([[step_seconds(k, s) for k in makers] for _ in range(turns)], 0) for s in seeds]
 cost_claim = report.claim(
     "cheap-over-image-gan",

@@ -4,7 +4,8 @@ python -m reproductions.more_training --kept               # the weights of the 
 python -m reproductions.more_training --seconds 60 --seconds 340   # trains the gpu preset, on a machine with a GPU
 
 Everything that is done leaves one record with features and a strip of frames in build/more_training/, which
-notebooks/more_training.py draws. The same commands go on with what is not done. Weights trained here are not kept.
+notebooks/more_training.py draws; --kept also counts what each preset needs. The same commands go on with what is not
+done. Weights trained here are not kept.
 """
 
 from __future__ import annotations
@@ -14,12 +15,8 @@ import dataclasses
 import json
 import sys
 import time
-from collections import deque
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ProcessPoolExecutor
-from contextlib import contextmanager
 from functools import partial
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -32,16 +29,19 @@ import reproductions
 from kiloframe.errors import UserError
 from kiloframe.files import replacing, write_atomically
 from kiloframe.sources import checkout
+from kiloframe.stopping import status_of
 from reproductions import training
 from reproductions.contest import clip_features, film_seeds, reference_clips
 from reproductions.contract import Reproduction
+from reproductions.drawn_ahead import drawn_ahead
 from reproductions.level_field import field
 from reproductions.level_field.measured import condition_of, field_world
 from reproductions.level_field.trained import flops_of_training
 from reproductions.measures import world_network
 from reproductions.measures.exact import exact
+from reproductions.meta_operations import training_operations
 
-__all__ = ["CONTEXT", "SEEDS", "VIDEOS", "default_folder", "drawn_ahead", "main", "measure", "steps_in"]
+__all__ = ["CONTEXT", "PRESETS", "SEEDS", "VIDEOS", "default_folder", "main", "measure", "presets", "steps_in"]
 
 SEEDS = (0, 1, 2)
 """Of sampling."""
@@ -50,6 +50,8 @@ VIDEOS = 4
 CONTEXT = 8
 """Real frames that walks in `rooms` begin with, and that nothing is judged on."""
 FRAMES = 128
+PRESETS = "presets"
+"""Folder of what the presets need, within that of the records."""
 _STRIP = 16  # frames kept to look at
 _WARM_UP, _TIMED = 4, 30  # steps of each stage, before training
 _REFERENCE = 256  # real clips that distances are taken from
@@ -61,40 +63,6 @@ def default_folder() -> Path:
 
 
 # --- training -----------------------------------------------------------------------------------------------------
-
-
-def _draw(kind: type[Reproduction], config: Any, entropy: list[int], batch: int) -> Any:
-    with torch.device("meta"):  # the clips are wanted, not the weights
-        model = kind(config)
-    return model.clips(np.random.default_rng(entropy), batch)
-
-
-@contextmanager
-def drawn_ahead(kind: type[Reproduction], workers: int) -> Iterator[type[Reproduction]]:
-    """The method with clips that other processes draw while the GPU works; they are the same clips, step by step.
-
-    Training draws the clips of step k with a generator seeded by [seed, stage, k], so those of the next steps are
-    known before they are asked for.
-    """
-    if workers < 1:
-        yield kind
-        return
-    with ProcessPoolExecutor(workers, get_context("spawn")) as pool:
-        waiting: deque[tuple[list[int], int, Future[Any]]] = deque()
-
-        def clips(self: Reproduction, rng: np.random.Generator, batch: int) -> Any:
-            asked = list(rng.bit_generator.seed_seq.entropy)  # type: ignore[attr-defined]
-            if not waiting or waiting[0][:2] != (asked, batch):  # another stage, or the first step
-                for _, _, late in waiting:
-                    late.cancel()
-                waiting.clear()
-            while len(waiting) <= 2 * workers:
-                entropy = [*asked[:-1], asked[-1] + len(waiting)]
-                waiting.append((entropy, batch, pool.submit(_draw, kind, self.config, entropy, batch)))
-            return waiting.popleft()[2].result()
-
-        yield type(kind.__name__, (kind,), {"clips": clips})
-        pool.shutdown(wait=False, cancel_futures=True)
 
 
 def steps_in(seconds: float, kind: type[Reproduction], preset: str, folder: Path) -> int:
@@ -144,6 +112,28 @@ def step_operations(model: Reproduction) -> list[float]:
     finally:
         del model.clips
     return [operations * size / 2 for operations, size in zip(counted, sizes, strict=True)]
+
+
+def presets(slug: str, out: Path) -> None:
+    """Count what the training of each preset needs, up to the published size where the dossier has it, into `out`.
+
+    Steps of the published size are None where the dossier does not have them.
+    """
+    kind, found = reproductions.method(slug), {}
+    for size in ("toy", "gpu", "paper"):
+        try:
+            config = getattr(kind.Config, size)()
+        except (AttributeError, UserError):
+            continue
+        with torch.device("meta"):
+            model = kind(config)
+        known = size != "paper" or config.steps != kind.Config.toy().steps
+        per_stage = training_operations(kind, config)
+        found[size] = {
+            "parameters": sum(p.numel() for p in model.parameters()), "steps": config.steps if known else None,
+            "operations": float(np.dot(per_stage, training.stage_steps(model, config.steps))) if known else None,
+        }  # fmt: skip
+    write_atomically(out, json.dumps(found, indent=1) + "\n")
 
 
 # --- measuring ----------------------------------------------------------------------------------------------------
@@ -238,9 +228,14 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--folder", type=Path, default=default_folder(), metavar="FOLDER")
     given = parser.parse_args(arguments)
     torch.set_float32_matmul_precision("high")  # TF32 on a GPU that has it
-    try:
+
+    def work() -> None:
         if given.frames < 2 * CONTEXT or min(given.seconds or [1]) <= 0 or not (given.kept or given.seconds):
             raise UserError(f"give --kept or --seconds above 0, and --frames of at least {2 * CONTEXT}")
+        for slug in given.only or reproductions.names() if given.kept else ():
+            counted = given.folder / PRESETS / f"{slug}.json"
+            if not counted.is_file():
+                presets(slug, counted)
         for name, made in list(_work(given)):
             if (given.folder / f"{name}.json").is_file():
                 continue
@@ -253,13 +248,8 @@ def main(arguments: list[str] | None = None) -> int:
             write_atomically(given.folder / f"{name}.json", json.dumps(record, indent=1) + "\n")
             spent = time.monotonic() - began
             print(f"{name}: {took['steps']:,} steps in {took['seconds']:.0f} s, all in {spent:.0f} s", flush=True)
-    except UserError as error:
-        print(f"more training: {error}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print("more training: stopped; the same command goes on with what is not done", file=sys.stderr)
-        return 130
-    return 0
+
+    return status_of(work, "more training", "the same command goes on with what is not done")
 
 
 if __name__ == "__main__":

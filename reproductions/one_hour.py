@@ -12,7 +12,6 @@ from __future__ import annotations
 import argparse
 import json
 import platform
-import subprocess
 import sys
 import time
 from contextlib import nullcontext
@@ -24,10 +23,10 @@ import torch
 from numpy.typing import NDArray
 
 import reproductions
-from kiloframe.errors import UserError
+from kiloframe.apart import apart, peak_kilobytes
 from kiloframe.files import replacing, write_atomically
 from kiloframe.sources import checkout
-from reproductions.level_field.cost import peak_kilobytes
+from kiloframe.stopping import status_of
 from reproductions.level_field.measured import condition_of, field_world
 from reproductions.video import VideoWriter
 from reproductions.worlds.base import EVALUATION_SEEDS
@@ -128,12 +127,13 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--folder", type=Path, default=default_folder(), metavar="FOLDER")
     parser.add_argument("--make", nargs=3, metavar=("METHOD", "FRAMES", "FILE"), help=argparse.SUPPRESS)
     given = parser.parse_args(arguments)
-    try:
+
+    def work() -> None:
         if given.make is not None:
             slug, frames, name = given.make
             file = given.folder / f"{name}.mp4" if name.endswith("file") else None
             print(json.dumps(make(slug, int(frames), file, given.folder / f"{name}.npz" if file else None)))
-            return 0
+            return
         slugs = given.only or reproductions.names()
         for slug in slugs:
             reproductions.method(slug)
@@ -142,29 +142,12 @@ def main(arguments: list[str] | None = None) -> int:
             name = f"{slug}-{frames}{'-file' if into_a_file else ''}"
             if (given.folder / f"{name}.json").is_file():
                 continue
-            record = _apart(slug, frames, name, given.folder)
+            arguments = ["--folder", str(given.folder.resolve()), "--make", slug, str(frames), name]
+            record = apart("reproductions.one_hour", arguments, f"making {name}")
             write_atomically(given.folder / f"{name}.json", json.dumps({"name": name, **record}, indent=1) + "\n")
             print(f"{name}: {record['seconds']:.0f} s, at most {record['peak_kilobytes'] / 1024:.0f} MB", flush=True)
-    except UserError as error:
-        print(f"one hour: {error}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print("one hour: stopped; the same command goes on with what is not done", file=sys.stderr)
-        return 130
-    return 0
 
-
-def _apart(slug: str, frames: int, name: str, folder: Path) -> dict[str, Any]:
-    command = [sys.executable, "-m", "reproductions.one_hour", "--folder", str(folder.resolve())]
-    done = subprocess.run(
-        [*command, "--make", slug, str(frames), name], capture_output=True, text=True, cwd=checkout()
-    )  # fmt: skip
-    if done.returncode in (-2, -15, 130):
-        raise KeyboardInterrupt
-    if done.returncode:
-        raise UserError(f"making {name} failed: {(done.stderr.strip().splitlines() or ['without a word'])[-1]}")
-    found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
-    return found
+    return status_of(work, "one hour", "the same command goes on with what is not done")
 
 
 if __name__ == "__main__":

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
     from reproductions.measures.estimate import Estimate
 
-__all__ = ["COLOURS", "Report", "figure", "grid", "judge_difference", "judge_equality", "show"]
+__all__ = ["COLOURS", "Report", "figure", "grid", "judge_difference", "judge_equality", "prefixed", "show"]
 
 COLOURS = ("#0f6ab4", "#c8501e", "#2f7d4f", "#8a4fb0", "#6b7280", "#b08900")
 """Line colours of figures, in order: each has a contrast of at least 3 to 1 on white."""
@@ -356,6 +356,14 @@ def judge_equality(
         return "not held", bounds
     within = -margin < bounds[0] and bounds[1] < margin
     return ("held" if within and max(a.mean(), b.mean()) > chance + margin else "inconclusive"), bounds
+
+
+def prefixed(value: float) -> str:
+    """A count with a prefix, to three digits: 1.2 T."""
+    for prefix, size in (("E", 1e18), ("P", 1e15), ("T", 1e12), ("G", 1e9), ("M", 1e6)):
+        if value >= size:
+            return f"{value / size:.3g} {prefix}"
+    return f"{value:.3g}"
 
 
 def show(text: str) -> None:

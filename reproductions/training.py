@@ -93,6 +93,7 @@ def train(
     out: str | Path | None = None,
     progress: bool = True,
     source: ClipSource | None = None,
+    device: str | None = None,
 ) -> TrainingReport:
     """Train a method and write its weights; continues an interrupted run unless `restart`.
 
@@ -101,11 +102,13 @@ def train(
     fields of the config, for experiments, which also name `out`; steps: instead of the preset's; out: weight file,
     default weights/<slug>[-<variant>].safetensors for toy, else below build/train/; source: real video to draw clips
     from in place of the method's world, as long and as large as the world's. What is trained on it goes below
-    build/train/ by default, and never into weights/.
+    build/train/ by default, and never into weights/; device: "cpu" or "cuda", None for CUDA where there is one and the
+    preset is gpu.
     The report with the loss curve is written beside the weights as JSON. Ctrl-C and SIGTERM raise KeyboardInterrupt
     after a checkpoint; a second one does not wait for the step at hand.
     Raises UserError for an unknown method, preset or variant, a checkpoint that is damaged or of a run with other
-    settings, a source that cannot be read or is too short, and when the loss stops being a number.
+    settings, a source that cannot be read or is too short, CUDA where there is none, and when the loss stops being a
+    number.
     """
     if preset not in PRESETS:
         raise UserError(f"there is no preset {preset!r}; allowed: {', '.join(PRESETS)}")
@@ -115,7 +118,9 @@ def train(
         raise UserError("weights of a changed config belong to no preset; name a place for them with `out`")
     model, config = _new(slug, preset, variant, changes or {}, seed)
     slug = model.slug
-    device = "cuda" if preset == "gpu" and torch.cuda.is_available() else "cpu"
+    if device is None:
+        device = "cuda" if preset == "gpu" and torch.cuda.is_available() else "cpu"
+    _usable(device)
     model.to(device)
 
     clips: _Clips = model.clips
@@ -142,26 +147,23 @@ def train(
         _all_stages(run, config, progress)
     model.load_state_dict(run.average)
     model.save(target)
+    on = torch.cuda.get_device_name() if device == "cuda" else device
     report = TrainingReport(
-        slug=slug,
-        variant=variant,
-        preset=preset,
-        seed=seed,
-        steps=total,
-        batch=config.batch,
-        parameters=sum(p.numel() for p in model.parameters()),
-        seconds=round(run.seconds, 1),
+        slug=slug, variant=variant, preset=preset, seed=seed, steps=total, batch=config.batch,
+        parameters=sum(p.numel() for p in model.parameters()), seconds=round(run.seconds, 1),
         command=_command(slug, preset, variant, seed, steps, out, source),
-        machine=f"{platform.machine()}, {os.cpu_count()} CPU cores, {torch.get_num_threads()} threads, {device}",
-        torch=torch.__version__,
-        loss=_smooth(run.losses),
-        weights=target.name,
-        source=drawn_from,
+        machine=f"{platform.machine()}, {os.cpu_count()} CPU cores, {torch.get_num_threads()} threads, {on}",
+        torch=torch.__version__, loss=_smooth(run.losses), weights=target.name, source=drawn_from,
         read=None if told is None else told(),
-    )
+    )  # fmt: skip
     write_atomically(target.with_suffix(".json"), json.dumps(dataclasses.asdict(report), indent=1) + "\n")
     run.forget()
     return report
+
+
+def _usable(device: str) -> None:
+    if device == "cuda" and not torch.cuda.is_available():
+        raise UserError("torch finds no CUDA here; train on the CPU")
 
 
 def _new(
@@ -184,18 +186,20 @@ def stage_steps(model: Reproduction, total: int) -> list[int]:
 
 def step_seconds(
     slug: str | type[Reproduction], *, preset: str = "toy", variant: str | None = None,
-    changes: Mapping[str, Any] | None = None, warm_up: int = 3, steps: int = 20,
+    changes: Mapping[str, Any] | None = None, warm_up: int = 3, steps: int = 20, device: str = "cpu",
 ) -> list[float]:  # fmt: skip
-    """How long a training step of each stage takes here and now: the mean over `steps`, after a warm-up, on the CPU.
+    """How long a training step of each stage takes here and now: the mean over `steps`, after a warm-up.
 
-    Drawing the clips is counted, as it is in training. Nothing is kept.
+    Drawing the clips is counted, as it is in training. Nothing is kept. Raises UserError for CUDA where there is none.
     """
     from tqdm import tqdm
 
+    _usable(device)
     model, config = _new(slug, preset, variant, changes or {}, 0)
+    model.to(device)
     seconds, quiet = [], tqdm(disable=True)
     for number, group in enumerate(model.stage_groups()):
-        run = _Run(model, model.clips, Path(), 0, 0, "cpu", "")
+        run = _Run(model, model.clips, Path(), 0, 0, device, "")
         run.live = _optimizers(group)
         for until in (warm_up, warm_up + steps):
             began = time.monotonic()

@@ -13,6 +13,7 @@ import sys
 from pathlib import Path
 
 from kiloframe.errors import UserError
+from kiloframe.stopping import status_of
 from kiloframe.swap import locked
 
 
@@ -33,6 +34,9 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument(
         "--only", action="append", metavar="METHOD", help="this method alone, in its worlds; repeatable"
     )
+    parser.add_argument(
+        "--device", choices=("cpu", "cuda"), help="what methods are trained on; default cpu. Costs are always the CPU's"
+    )
     parser.add_argument("--jobs", type=int, default=1, metavar="N", help="tasks at once; default 1")
     parser.add_argument("--dask", metavar="ADDRESS", help="on a Dask cluster: the address of its scheduler")
     parser.add_argument("--task", metavar="ID", help="this task alone, by the settings in the folder; for workers")
@@ -43,12 +47,14 @@ def main(arguments: list[str] | None = None) -> int:
         "videos": given.videos,
         "seeds": None if given.seeds is None else tuple(range(given.seeds)),
         "trainings": None if given.trainings is None else tuple(range(given.trainings)),
+        "device": given.device,
         "methods": tuple(slug.replace("-", "_") for slug in given.only) if given.only else None,
     }
-    try:
+
+    def work() -> None:
         if given.task is not None:
             field.run_one(given.task, given.folder or field.default_folder())
-            return 0
+            return
         if given.jobs < 1:
             raise UserError(f"--jobs must be at least 1, not {given.jobs}")
         if given.dask is not None and given.jobs != 1:
@@ -66,14 +72,9 @@ def main(arguments: list[str] | None = None) -> int:
                 new, every = field.run_spread(settings, folder, given.dask)
             else:
                 new, every = field.run(settings, folder, jobs=given.jobs)
-    except UserError as error:
-        print(f"level field: {error}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print("level field: stopped; the same command goes on where it was", file=sys.stderr)
-        return 130
-    print(f"{every} tasks, {new} of them done now; the records are in {folder}")
-    return 0
+        print(f"{every} tasks, {new} of them done now; the records are in {folder}")
+
+    return status_of(work, "level field", "the same command goes on where it was")
 
 
 if __name__ == "__main__":

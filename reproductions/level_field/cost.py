@@ -7,7 +7,6 @@ memory (VmHWM, the highest resident size the system has seen) is its own.
 from __future__ import annotations
 
 import json
-import subprocess
 import sys
 import time
 from collections import Counter
@@ -19,14 +18,14 @@ from typing import Any
 import torch
 from torch import nn
 
-from kiloframe.errors import UserError
+from kiloframe.apart import apart, peak_kilobytes
 from reproductions.level_field.flops import Counting
 from reproductions.level_field.measured import stream
 from reproductions.level_field.plan import Contender, Entrant, Settings, as_json, code_hash, key_of, settings_of
 from reproductions.level_field.trained import inputs as trained_inputs
 from reproductions.level_field.trained import load
 
-__all__ = ["calls_in_a_row", "cost", "inputs", "peak_kilobytes"]
+__all__ = ["calls_in_a_row", "cost", "inputs"]
 
 _BIG = 0.05
 """A network is a module with at least this share of the model's parameters."""
@@ -83,21 +82,10 @@ def calls_in_a_row(model: nn.Module) -> Iterator[Counter[str]]:
             hook.remove()
 
 
-def peak_kilobytes() -> int:
-    """The highest resident size of this process so far (VmHWM). Raises UserError where the system does not tell."""
-    try:
-        lines = Path("/proc/self/status").read_text().splitlines()
-        return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM"))
-    except (OSError, StopIteration):
-        raise UserError(
-            "peak memory is read from /proc, which this system does not have; run the field on Linux"
-        ) from None
-
-
 def cost(
     contender: Contender, frames: int, training_seed: int, settings: Settings, folder: Path, _record: Path
 ) -> dict[str, Any]:
-    """What a video of `frames` frames costs, measured in a fresh process. Raises RuntimeError if that fails."""
+    """What a video of `frames` frames costs, measured in a fresh process. Raises UserError if that fails."""
     assert contender.entrant is not None
     arguments = {
         "name": contender.name, "world": contender.world, "schedule": contender.schedule,
@@ -105,14 +93,8 @@ def cost(
         "training_seed": training_seed, "settings": as_json(settings), "folder": str(folder),
         "threads": torch.get_num_threads(),
     }  # fmt: skip
-    command = [sys.executable, "-m", "reproductions.level_field.cost", json.dumps(arguments)]
-    root = Path(__file__).resolve().parents[2]
-    done = subprocess.run(command, capture_output=True, text=True, cwd=root)
-    if done.returncode in (-2, -15, 130):
-        raise KeyboardInterrupt
-    if done.returncode:
-        raise RuntimeError(f"measuring the cost of {contender.name} failed: {done.stderr.strip()[-600:]}")
-    found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    what = f"measuring the cost of {contender.name}"
+    found: dict[str, Any] = apart("reproductions.level_field.cost", [json.dumps(arguments)], what)
     return found
 
 

@@ -42,14 +42,15 @@ _SHORT = 16
 class Settings:
     """What one field is run with.
 
-    budget: seconds of training per method; preset: of the methods; trainings: seeds of training; seeds: of sampling;
-    videos: per seed; lengths: in frames; costed: those whose cost is measured; context: real frames that a method,
-    freeze, repeat and noise begin with where anything begins with real frames, and that nothing is judged on; timed:
-    steps timed before training; reference: real clips that distances are taken from; worlds: those of FIELD, in order;
-    methods: None for all that are here.
+    budget: seconds of training per method, on `device`; preset: of the methods; trainings: seeds of training;
+    seeds: of sampling; videos: per seed; lengths: in frames; costed: those whose cost is measured, always on the CPU;
+    context: real frames that a method, freeze, repeat and noise begin with where anything begins with real frames, and
+    that nothing is judged on; timed: steps timed before training; reference: real clips that distances are taken from;
+    worlds: those of FIELD, in order; methods: None for all that are here.
     """
 
     budget: float = 600.0
+    device: Literal["cpu", "cuda"] = "cpu"
     preset: Literal["smoke", "toy", "gpu"] = "toy"
     trainings: tuple[int, ...] = (0,)
     seeds: tuple[int, ...] = (0, 1, 2)
@@ -75,6 +76,8 @@ class Settings:
         """Raises UserError for numbers that make no field."""
         if not self.budget > 0:
             raise UserError(f"the budget is a number of seconds above 0, not {self.budget:g}")
+        if self.device not in ("cpu", "cuda"):
+            raise UserError(f"methods are trained on cpu or cuda, not on {self.device}")
         unknown = set(self.methods or ()) - set(_all())
         if unknown:
             raise UserError(f"{', '.join(sorted(unknown))} is not in the field; it has: {', '.join(_all())}")
@@ -240,4 +243,14 @@ def _meaning(file: Path) -> str:
     for node in ast.walk(tree):
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and ast.get_docstring(node, clean=False):
             del node.body[0]
-    return hashlib.sha256(ast.dump(tree).encode()).hexdigest()
+    return hashlib.sha256(_plain(tree).encode()).hexdigest()
+
+
+def _plain(part: object) -> str:
+    """A piece of syntax in words, without the fields that are empty: newer Pythons have more of those."""
+    if isinstance(part, list):
+        return f"[{','.join(_plain(one) for one in part)}]"
+    if isinstance(part, ast.AST):
+        fields = [(name, value) for name, value in ast.iter_fields(part) if value is not None and value != []]
+        return f"{type(part).__name__}({','.join(f'{name}={_plain(value)}' for name, value in fields)})"
+    return repr(part)

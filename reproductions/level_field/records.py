@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import json
 from collections.abc import Callable
 from functools import cache
@@ -122,6 +123,15 @@ class Records:
         """The records of its trainings."""
         assert contender.entrant is not None
         return [self._record(f"train/{contender.entrant.id}-r{r}") for r in self.settings.trainings]
+
+    def trained_at_once(self) -> int:
+        """The most trainings that ran at the same time, by the records' clocks."""
+        spans = []
+        for id in (id for id in self._ids if id.startswith("train/")):
+            record = json.loads((self.folder / f"{id}.json").read_bytes())
+            ended = datetime.datetime.fromisoformat(record["created"]).timestamp()
+            spans.append((ended - record["took"], ended))
+        return max(sum(a <= began < b for a, b in spans) for began, _ in spans)
 
     def cost(self, contender: Contender, frames: int) -> dict[str, Any]:
         """What a video of that length costs, of the first training: as `cost.run` gives it."""

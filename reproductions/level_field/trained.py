@@ -1,4 +1,4 @@
-"""Task: train one entrant for an equal number of seconds on this machine, and count what it cost."""
+"""Task: train one entrant for an equal number of seconds on one machine, and count what it cost."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ import reproductions
 from kiloframe.files import write_atomically
 from reproductions import training
 from reproductions.contract import Batch, Reproduction
+from reproductions.drawn_ahead import drawn_ahead
 from reproductions.level_field.flops import Counting
 from reproductions.level_field.plan import Entrant, Settings, code_hash, key_of
 
@@ -32,6 +33,7 @@ def inputs(entrant: Entrant, training_seed: int, settings: Settings) -> dict[str
         "config": dataclasses.asdict(entrant.config(settings.preset)),
         "seed": training_seed,
         "budget": settings.budget,
+        "device": settings.device,
         "timed": settings.timed,
         "code": code_hash([f"methods/{entrant.slug}.py", "training.py"], ["methods", "parts", "worlds"]),
     }
@@ -50,28 +52,32 @@ def steps_that_fit(budget: float, seconds: list[float], shares: list[float]) -> 
 def train(entrant: Entrant, training_seed: int, settings: Settings, folder: Path, out: Path) -> dict[str, Any]:
     """Train and write the weights, `weights_of` the entrant; returns the record.
 
-    An interrupted one goes on where it stopped. Raises KeyboardInterrupt, after a checkpoint, on Ctrl-C and SIGTERM.
+    On a GPU a second process draws the clips. An interrupted training goes on where it stopped. Raises
+    KeyboardInterrupt, after a checkpoint, on Ctrl-C and SIGTERM, and UserError for CUDA where there is none.
     """
-    what: dict[str, Any] = {"preset": settings.preset, "changes": entrant.fields(settings.preset)}
+    what: dict[str, Any] = {
+        "preset": settings.preset, "changes": entrant.fields(settings.preset), "device": settings.device,
+    }  # fmt: skip
     key = key_of(inputs(entrant, training_seed, settings))
     planned = out.with_suffix(".plan")
     plan = json.loads(planned.read_text()) if planned.is_file() else {}
     fresh = plan.get("key") != key
-    if fresh:  # a step is timed once, so that a training taken up again has as many steps as it began with
-        seconds = training.step_seconds(entrant.slug, warm_up=1, steps=settings.timed, **what)
-        model = reproductions.method(entrant.slug)(entrant.config(settings.preset))
-        shares = [group[0].share for group in model.stage_groups()]
-        plan = {"key": key, "step_seconds": seconds, "steps": steps_that_fit(settings.budget, seconds, shares)}
-        write_atomically(planned, json.dumps(plan) + "\n")
-    report = training.train(
-        entrant.slug, seed=training_seed, steps=plan["steps"], out=out, progress=False, restart=fresh, **what
-    )
+    with drawn_ahead(reproductions.method(entrant.slug), 1 if settings.device == "cuda" else 0) as kind:
+        if fresh:  # a step is timed once, so that a training taken up again has as many steps as it began with
+            seconds = training.step_seconds(kind, steps=settings.timed, **what)
+            shares = [group[0].share for group in kind(entrant.config(settings.preset)).stage_groups()]
+            plan = {"key": key, "step_seconds": seconds, "steps": steps_that_fit(settings.budget, seconds, shares)}
+            write_atomically(planned, json.dumps(plan) + "\n")
+        report = training.train(
+            kind, seed=training_seed, steps=plan["steps"], out=out, progress=False, restart=fresh, **what
+        )
     model = load(folder, entrant, training_seed, settings.preset)
     per_stage = training.stage_steps(model, report.steps)
     flops = flops_of_training(model)
     planned.unlink(missing_ok=True)
     return {
-        "slug": entrant.slug, "world": entrant.world, "training_seed": training_seed, "budget": settings.budget,
+        "slug": entrant.slug, "world": entrant.world, "training_seed": training_seed,
+        "budget": settings.budget, "device": settings.device,
         "seconds": report.seconds, "steps": report.steps, "steps_per_stage": per_stage,
         "step_seconds": plan["step_seconds"], "flops": float(np.dot(flops, per_stage)), "batch": report.batch,
         "parameters": report.parameters, "loss": report.loss, "machine": report.machine, "torch": report.torch,

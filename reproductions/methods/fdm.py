@@ -73,7 +73,7 @@ class Config(Presets):
 
     @classmethod
     def gpu(cls) -> Self:
-        """Minutes on one GPU."""
+        """Hours on one GPU, as the study `more_training` measured."""
         return cls(side=32, channels=(64, 128, 192, 256), attention_level=2, window=16, new=8, steps=20000, batch=64)
 
     @classmethod

@@ -44,6 +44,7 @@ from torch.nn.functional import normalize
 from kiloframe.errors import UserError
 from reproductions.contract import Batch, Condition, Presets, Reproduction, Stage
 from reproductions.parts.cvivit import CViViT
+from reproductions.parts.foreground import foreground_weight
 from reproductions.parts.masked_tokens import draw_mask, guided, masked_loss, sample_masked
 from reproductions.parts.text import CaptionEncoder
 from reproductions.parts.transformer import Transformer
@@ -97,7 +98,7 @@ class Config(Presets):
 
     @classmethod
     def gpu(cls) -> Self:
-        """Minutes on one GPU."""
+        """Hours on one GPU, as the study `more_training` measured."""
         return cls(
             side=32, stem=96, width=192, depth=2, tokenizer_heads=6, codes=256, channels=384, layers=8, heads=6,
             rounds=16, tokenizer_steps=10000, steps=30000, batch=64, learning_rate=1e-3,
@@ -218,8 +219,7 @@ class Phenaki(Reproduction):
         video, generator = Batch.of(clip).video, torch.Generator().manual_seed(step)
         mirrored = torch.rand(len(video), 1, 1, 1, 1, generator=generator).to(video.device) < 0.5
         video = torch.where(mirrored, video.flip(-1), video)
-        ground = torch.from_numpy(BACKGROUND).to(video.device)[:, None, None]
-        weight = 1 + 9.0 * ((video - ground).abs().amax(2, keepdim=True) > 0.05)
+        weight = foreground_weight(video, 10, 0.05, BACKGROUND)
         z = self.tokenizer.encode(video)
         if self.training:
             near = self.tokenizer.near(weight > 1)  # one code can tell the background

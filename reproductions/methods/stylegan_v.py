@@ -87,7 +87,7 @@ class Config(Presets):
 
     @classmethod
     def gpu(cls) -> Self:
-        """Minutes on one GPU."""
+        """Hours on one GPU, as the study `more_training` measured."""
         return cls(
             side=32, channels=(256, 256, 128, 64), style=128, noise=128, waves=49, frame_channels=(64, 128),
             clip_channels=(192, 256), features=256, steps=20_000, batch=32,

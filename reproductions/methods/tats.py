@@ -42,9 +42,10 @@ from torch.nn import functional as F
 import reproductions
 from kiloframe.errors import UserError
 from reproductions.contract import Batch, Condition, Presets, Reproduction, Stage
+from reproductions.parts.foreground import foreground_weight
 from reproductions.parts.token_prior import TokenPrior, interpolation_mask
 from reproductions.parts.transformer import Cache, draw_token
-from reproductions.parts.video_vq import Padding, VideoVQ, foreground_weight
+from reproductions.parts.video_vq import FAINT, Padding, VideoVQ
 from reproductions.worlds.base import EVALUATION_SEEDS
 from reproductions.worlds.shapes import Shapes
 
@@ -103,7 +104,7 @@ class Config(Presets):
 
     @classmethod
     def gpu(cls) -> Self:
-        """Minutes on one GPU."""
+        """Hours on one GPU, as the study `more_training` measured."""
         return cls(
             side=32, per_slice=4, widths=(64, 128, 192), channels=256, depth=(4, 4), codes=2048, code_channels=16,
             window=4, width=384, layers=8, heads=8, sparse_window=4, sparse_width=384, sparse_layers=8, gap_width=384,
@@ -211,10 +212,10 @@ class TATS(Reproduction):
     def _cut(self, clip: Tensor | Batch, step: int, slices: int, pieces: int = 1) -> Tensor:
         """Each clip from a frame drawn for this step on, in pieces of `slices`: (b pieces, t, 3, h, w)."""
         video, length = Batch.of(clip).video, pieces * slices * self.per_slice
-        start = torch.randint(
-            video.shape[1] - length + 1, (len(video), 1), generator=torch.Generator().manual_seed(step)
-        )
-        video = video[torch.arange(len(video))[:, None], start + torch.arange(length)]
+        generator = torch.Generator().manual_seed(step)
+        start = torch.randint(video.shape[1] - length + 1, (len(video), 1), generator=generator)
+        at = (start + torch.arange(length)).to(video.device)
+        video = video[torch.arange(len(video), device=video.device)[:, None], at]
         return rearrange(video, "b (n t) c h w -> (b n) t c h w", n=pieces)
 
     @torch.no_grad()
@@ -226,7 +227,7 @@ class TATS(Reproduction):
         """20 sum w (x_hat - x)^2 / sum w + L_VQ, w = 10 on the foreground, else 1 (deviation 3; see `VideoVQ`)."""
         x = self._cut(clip, step, self.config.window)
         x_hat, loss_vq = self.tokenizer(x, snap=snap, revive=torch.Generator().manual_seed(step) if revive else None)
-        w = foreground_weight(x, 10)
+        w = foreground_weight(x, 10, FAINT)
         error = (w * (x_hat - x).square()).mean() / w.mean()
         return {"loss": 20 * error + loss_vq, "error": error.detach()}
 

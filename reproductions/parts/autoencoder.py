@@ -118,7 +118,8 @@ class LatentAutoencoder(nn.Module):
 
     def decode(self, z: Tensor) -> Tensor:
         """z (..., c, h', w') to frames (..., 3, h, w), cut to [0, 1]."""
-        return self._frames(z.reshape(-1, *z.shape[-3:])).clamp(0, 1).view(*z.shape[:-3], 3, *self._sides(z))
+        frames = self._frames(z.reshape(-1, *z.shape[-3:])).clamp(0, 1)
+        return frames.view(*z.shape[:-3], *frames.shape[1:])
 
     def loss(self, frames: Tensor, noise: float, generator: torch.Generator, weight: Tensor) -> dict[str, Tensor]:
         """The weighted mean of || x - D(E(x) + noise eps) ||^2 over frames x (b, 3, h, w) in [-1, 1].
@@ -134,6 +135,3 @@ class LatentAutoencoder(nn.Module):
     def _frames(self, z: Tensor) -> Tensor:
         """(b, c, h', w') to (b, 3, h, w), not cut."""
         return (self.decoder(z) + 1) / 2
-
-    def _sides(self, z: Tensor) -> tuple[int, int]:
-        return z.shape[-2] * self.factor, z.shape[-1] * self.factor

@@ -19,21 +19,14 @@ from einops import rearrange
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from reproductions.parts.foreground import foreground_weight
 from reproductions.parts.quantise import VectorQuantiser
 
-__all__ = ["Padding", "VideoVQ", "foreground_weight"]
+__all__ = ["FAINT", "Padding", "VideoVQ"]
 
 Padding = Literal["replicate", "zeros"]
-
-
-def foreground_weight(video: Tensor, weight: float, threshold: float = 0.08) -> Tensor:
-    """`weight` where a pixel differs from its clip's median colour by more than `threshold` in some channel, else 1.
-
-    video: (b, t, 3, h, w) to (b, t, 1, h, w). Small things on a plain ground are otherwise too cheap to leave out.
-    """
-    ground = video.transpose(1, 2).flatten(2).median(-1).values[:, None, :, None, None]
-    apart = ((video - ground).abs() > threshold).any(2, keepdim=True)
-    return torch.where(apart, weight, 1.0)
+FAINT = 0.08
+"""What differs from its clip's median colour by no more is plain."""
 
 
 class Near(nn.Conv3d):
@@ -176,7 +169,7 @@ class VideoVQ(nn.Module):
     def plain(self, video: Tensor) -> Tensor:
         """The blocks that show nothing but the clip's median colour: (b, s, y, x) bool."""
         r, q = self.per_slice, self.down
-        weight = foreground_weight(video, 2.0)
+        weight = foreground_weight(video, 2.0, FAINT)
         return rearrange(weight, "b (s r) c (y p) (x q) -> b s y x (c r p q)", r=r, p=q, q=q).amax(-1) == 1
 
     def _spread(self, z: Tensor, plain: Tensor) -> Tensor:

@@ -10,6 +10,7 @@ import torch
 import reproductions
 from reproductions import more_training as more
 from reproductions.contract import Batch
+from reproductions.drawn_ahead import drawn_ahead
 from reproductions.level_field.trained import flops_of_training
 from reproductions.worlds import world
 
@@ -18,7 +19,7 @@ from reproductions.worlds import world
 def test_clips_drawn_ahead_are_those_that_training_would_draw(slug):
     kind = reproductions.method(slug)
     model = kind(kind.Config.smoke())
-    with more.drawn_ahead(kind, 1) as ahead:
+    with drawn_ahead(kind, 1) as ahead:
         drawer = ahead(kind.Config.smoke())
         for stage, step in [(0, 0), (0, 1), (0, 2), (1, 0), (0, 3)]:  # a stage begins; and one that was not expected
             mine, theirs = (Batch.of(m.clips(np.random.default_rng([5, stage, step]), 2)) for m in (drawer, model))

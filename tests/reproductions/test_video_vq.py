@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from reproductions.parts.video_vq import Look, Near, Paint, VideoVQ, foreground_weight
+from reproductions.parts.video_vq import Look, Near, Paint, VideoVQ
 
 
 def codec(padding="replicate", **changes):
@@ -17,16 +17,6 @@ def film(frames=16, count=2, side=16):
 
 def rng(seed=0):
     return torch.Generator().manual_seed(seed)
-
-
-def test_the_foreground_is_what_differs_from_the_median_colour():
-    video = torch.full((2, 3, 3, 8, 8), 0.3)
-    video[1] = 0.6
-    video[0, 1, 2, 4, 5] = 0.5  # one channel is enough
-    video[1, 0, 0, 0, 0] = 0.65  # too near to count
-    weight = foreground_weight(video, 10)
-    assert weight.shape == (2, 3, 1, 8, 8)
-    assert weight[0, 1, 0, 4, 5] == 10 and weight.sum() == weight.numel() + 9
 
 
 @pytest.mark.parametrize(("time", "widths"), [(2, (6, 9)), (4, (4, 6, 8)), (1, (6,))])
