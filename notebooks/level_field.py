@@ -72,7 +72,7 @@ show(
 # clips alone: a test further down.
 
 # %%
-rows, seen = [], set()
+rows, seen, together = [], set(), records.trained_at_once()
 for c in records.contenders:
     if c.entrant is None or c.entrant in seen:
         continue
@@ -84,7 +84,8 @@ for c in records.contenders:
         ("training-operations", "floating point operations of training", runs[0]["flops"], None),
         ("training-steps", "training steps", runs[0]["steps"], None),
     ):
-        report.measure(id, f"{c.world}: {label}", title, value, unit=measure_unit)
+        where = f"{runs[0]['machine']}; {together} at once"
+        report.measure(id, f"{c.world}: {label}", title, value, unit=measure_unit, note=where)
     rows.append(
         [
             c.world, label, ", ".join(facts.methods[c.entrant.slug].generator.editors.value),
@@ -95,7 +96,7 @@ for c in records.contenders:
 report.table(
     ["World", "Method", "Generator", "Parameters", "Seconds", "Steps", "Operations"],
     rows,
-    f"Trained on: {runs[0]['machine']}; {records.trained_at_once()} at once.",
+    f"Trained on: {where}.",
 )
 
 # %% [markdown]

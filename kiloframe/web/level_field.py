@@ -73,10 +73,11 @@ def costs(measures: Sequence[Measure]) -> list[Chart]:
     return out
 
 
-def trained(measures: Any) -> tuple[float, float] | None:
-    """The least and the most seconds that a method was trained for; None where the result does not tell."""
-    seconds = [measure.value for measure in measures if measure.id == "training-seconds"]
-    return (min(seconds), max(seconds)) if seconds else None
+def trained(measures: Any) -> tuple[float, float, str] | None:
+    """The least and the most seconds that a method was trained for, and on what; None where nothing tells."""
+    found = [measure for measure in measures if measure.id == "training-seconds"]
+    seconds, where = [measure.value for measure in found], sorted({measure.note or "" for measure in found})
+    return (min(seconds), max(seconds), " and ".join(filter(None, where))) if found else None
 
 
 def write(cat: Any, studies: Results, out: Path) -> list[Path]:

@@ -48,7 +48,7 @@ def field_run(cat, folder=Path("/nowhere")):
         for n in (16, 128)
     ]
     measures += [
-        Measure(id="training-seconds", subject=name, name="training", value=value, values=[value])
+        Measure(id="training-seconds", subject=name, name="training", value=value, values=[value], note="one GPU")
         for name, value in (("a", 153.7), ("b", 266.2), ("c", 200.0))
     ]
     result = Result(
@@ -116,7 +116,7 @@ def test_the_level_field_says_what_to_type_or_shows_what_was_found(cat, tmp_path
     assert 'id="cost-calls"' in text and 'id="cost-seconds"' in text and 'id="cost-memory"' not in text
     assert "0.9 (0.8 to 1)" in text and "0.25 (0.2 to 0.3)" in text and "Not run yet.</strong>" not in text
     assert text.count("<article") == len(cat.survey["claims"])
-    assert "trained for 154 to 266 seconds" in text and "what more training buys" not in text
+    assert "trained for 154 to 266 seconds (one GPU)" in text and "what more training buys" not in text
     both = {"level_field": field_run(cat), "more_training": field_run(cat)}
     (page,) = level_field.write(cat, both, tmp_path)
     assert 'training/index.html">what more training buys</a>' in page.read_text("utf-8")
