@@ -117,9 +117,9 @@ def invoke(arguments: Sequence[str]) -> int:
     except click.UsageError as error:
         from kiloframe.commands.mistakes import sentence
 
-        return _say(sentence(error), 2)
+        return _say(_one_line(sentence(error)), 2)
     except click.ClickException as error:
-        return _say(error.format_message(), 2)
+        return _say(_one_line(error.format_message()), 2)
     except (KeyboardInterrupt, click.Abort):
         return _say("interrupted; nothing half-written was left behind", 130)
     except ModuleNotFoundError as error:
@@ -153,6 +153,11 @@ def _run(arguments: list[str]) -> int:
 def _extra(module: str) -> str | None:
     top = module.split(".")[0]
     return next((extra for extra, modules in EXTRAS.items() if top in modules), None)
+
+
+def _one_line(message: str) -> str:
+    """Click repeats words as they were typed, line breaks and all."""
+    return " ".join(message.splitlines())
 
 
 def _say(sentence: str, code: int) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import glob
 import os
+import re
 import tempfile
 import time
 from collections.abc import Iterator
@@ -12,7 +13,7 @@ from pathlib import Path
 
 from kiloframe.errors import UserError
 
-__all__ = ["replacing", "write_atomically"]
+__all__ = ["no_room", "replacing", "write_atomically"]
 
 
 @contextmanager
@@ -21,8 +22,8 @@ def replacing(path: str | Path) -> Iterator[Path]:
 
     The temporary file keeps the suffix, for writers that go by it, and is locked while it is written: one that nobody
     holds was left by a process that was killed, and goes away when `path` is next written. Raises UserError where the
-    folder cannot be written, or `path` is a folder, a pipe or a device, which a rename would put a file in the place
-    of.
+    folder cannot be written, where the disk is full, and where `path` is a folder, a pipe or a device, which a rename
+    would put a file in the place of.
     """
     path = Path(path)
     if path.is_dir():
@@ -43,10 +44,38 @@ def replacing(path: str | Path) -> Iterator[Path]:
         yield temporary
         temporary.chmod(0o644)
         os.replace(temporary, path)
+    except UserError:
+        raise
+    except Exception as error:
+        reason = _system_error(error) or no_room(temporary)
+        if reason is None:
+            raise
+        raise UserError(f"{path} cannot be written ({reason}); make room or name another place") from error
     finally:
         temporary.unlink(missing_ok=True)
         if held is not None:
             os.close(held)
+
+
+def no_room(path: Path) -> str | None:
+    """Why nothing more can be written to a file, which is made if need be; None where more can be.
+
+    SQLite, safetensors and others have errors of their own for a full disk, so the disk itself is asked.
+    """
+    try:
+        with path.open("ab") as file:
+            file.write(bytes(2**16))
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError as error:
+        return error.strerror or type(error).__name__
+    return None
+
+
+def _system_error(error: Exception) -> str | None:
+    """What the system said, where a library written in Rust hands its number on; such a one has cleared up already."""
+    number = re.search(r"\(os error (\d+)\)", str(error))
+    return os.strerror(int(number[1])) if number else None
 
 
 _YOUNG = 5.0  # seconds in which a file may have been made and not locked yet

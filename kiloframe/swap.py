@@ -23,8 +23,11 @@ def _members(slug: str) -> tuple[str, str, str]:
 
 
 @contextmanager
-def locked(folder: Path, slug: str) -> Iterator[None]:
-    """Only one run of a slug at a time. Raises UserError when another is in progress."""
+def locked(folder: Path, slug: str, what: str | None = None) -> Iterator[None]:
+    """Only one run of a slug at a time. what: says what runs, in place of "a run of <slug>".
+
+    Raises UserError when another is in progress.
+    """
     path = folder / f".{slug}.lock"
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -43,7 +46,9 @@ def locked(folder: Path, slug: str) -> Iterator[None]:
             file.seek(0)
             who = file.read().strip()
             process = f" (process {who})" if who else ""
-            raise UserError(f"a run of {slug} is in progress{process}; wait until it ends, or stop it") from None
+            raise UserError(
+                f"{what or f'a run of {slug}'} is in progress{process}; wait until it ends, or stop it"
+            ) from None
         file.truncate(0)
         file.write(str(os.getpid()))
         file.flush()

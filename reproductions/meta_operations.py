@@ -16,6 +16,7 @@ from reproductions.level_field.flops import Counting
 __all__ = ["Assuming", "training_operations"]
 
 _aten: Any = torch.ops.aten
+_settings: Any = _config
 _LARGEST = 64
 """Clips are drawn no larger than this; on the meta device they then get the size they should have."""
 
@@ -57,7 +58,7 @@ def training_operations(kind: type[Reproduction], config: Any) -> list[float]:
     for parts in model.stage_groups():
         clip: Any = _clips(model)
         clip = clip if clip.captions is not None or clip.poses is not None else clip.video
-        chosen = _config.patch(meta_nonzero_assume_all_nonzero=True)
+        chosen = _settings.patch(meta_nonzero_assume_all_nonzero=True)
         with chosen, Assuming(), Counting() as counter, torch.enable_grad():
             for part in parts:
                 part.loss(clip, 0)["loss"].backward()

@@ -95,6 +95,7 @@ def test_every_command_has_help_with_examples(kf, name):
         (["export"], "export needs PATH"),
         (["completion", "csh"], "allowed: bash, zsh, fish"),
         (["show", "fdm", "tats"], "got unexpected extra argument (tats); see: kiloframe show --help"),
+        (["show", "fdm", "a\nb\x85c"], "got unexpected extra argument (a b c); see: kiloframe show --help"),
         (["lint", "/nowhere"], "/nowhere is no catalogue folder"),
     ],
 )

@@ -94,3 +94,32 @@ def test_places_that_cannot_be_written_are_told(tmp_path):
     os.mkfifo(tmp_path / "pipe")
     with pytest.raises(UserError, match="a pipe or a device"):
         write_atomically(tmp_path / "pipe", "x")
+
+
+FULL = """
+import resource, sys
+from kiloframe.errors import UserError
+from kiloframe.files import replacing
+
+resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
+try:
+    with replacing(sys.argv[1]) as path:
+        try:
+            path.write_bytes(bytes(10**6))
+        except OSError:
+            raise RuntimeError(sys.argv[2]) from None
+except UserError as error:
+    print(error)
+"""
+
+
+@pytest.mark.parametrize(
+    ("words", "reason"),
+    [("disk I/O error", "File too large"), ("I/O error: no (os error 28)", "No space left on device")],
+)
+def test_a_full_disk_is_told_whatever_error_a_writer_raises(tmp_path, words, reason):
+    path = tmp_path / "a.sqlite"
+    path.write_text("former")
+    done = subprocess.run([sys.executable, "-c", FULL, str(path), words], capture_output=True, text=True)
+    assert done.stdout == f"{path} cannot be written ({reason}); make room or name another place\n", done.stderr
+    assert names(tmp_path) == ["a.sqlite"] and path.read_text() == "former"

@@ -11,7 +11,10 @@ from reproductions.measures.exact import quantities
 pytestmark = pytest.mark.notebook
 
 
-@pytest.fixture(scope="module", params=["worlds", "what_the_metrics_see", "more_training", "one_hour"])
+STUDIES = ["worlds", "what_the_metrics_see", "more_training", "one_hour", "under_fire", "speed"]
+
+
+@pytest.fixture(scope="module", params=STUDIES)
 def ran(request, tmp_path_factory):
     """The folder of one run at scale smoke, and its result."""
     runs = tmp_path_factory.mktemp("smoke run")

@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+import errno
+import hashlib
+import os
+import re
+import tempfile
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import click
@@ -95,18 +101,22 @@ def command(
         source = ClipSource.from_option(dataset, split)
     elif clips is not None:
         source = ClipSource(Path(clips))
+    target = Path(out) if out is not None else default_out(slug, variant, preset, seed)
     try:
-        report = train(
-            slug,
-            preset=preset,
-            variant=variant,
-            seed=seed,
-            steps=steps,
-            restart=restart,
-            out=out,
-            progress=True,
-            source=source,
-        )
+        with _alone(target, *(source.words() if source is not None else [])):
+            report = train(
+                slug, preset=preset, variant=variant, seed=seed, steps=steps, restart=restart, out=out, progress=True,
+                source=source,
+            )  # fmt: skip
+    except UserError:
+        raise
+    except Exception as error:  # torch and safetensors have errors of their own for what cannot be written
+        reason = _no_room(target, error)
+        if reason is None:
+            raise
+        raise UserError(
+            f"{target.parent} cannot be written ({reason}); make room, and the same command goes on where it was"
+        ) from error
     except KeyboardInterrupt:
         raise execute.Interrupted("interrupted; the same command takes the training up where it stopped") from None
     loss = f", loss {report.loss[-1][1]:.4g}" if report.loss else ""
@@ -117,6 +127,38 @@ def command(
         kept = out or default_out(report.slug, report.variant, report.preset, report.seed, report.source)
         click.echo(f"trained on {report.source.name}; the weights are in {kept}, and weights/ is as it was")
         click.echo(report.read)
+
+
+def _alone(weights: Path, *source: str) -> AbstractContextManager[None]:
+    """Two trainings of the same weights would write over each other's checkpoints; the second one is refused.
+
+    The lock lies among the temporary files: weights/ is kept by git, and neither the checkout nor the place of the
+    weights has to allow for more than the weights.
+    """
+    from kiloframe import swap
+
+    decides = "\0".join([str(weights.resolve()), *source])
+    name = f"{weights.stem}-{hashlib.sha256(decides.encode('utf-8', 'surrogateescape')).hexdigest()[:12]}"
+    user = os.getuid() if hasattr(os, "getuid") else 0
+    return swap.locked(Path(tempfile.gettempdir(), f"kiloframe-{user}"), name, f"a training of {weights}")
+
+
+def _no_room(weights: Path, error: Exception) -> str | None:
+    """Why the disk of the weights takes no more, or None. safetensors tells the system's error in its words; for the
+    others the disk is asked, which may have room again for little, but not for what was to be written.
+    """
+    from kiloframe.files import no_room
+
+    told = re.search(r"\(os error (\d+)\)", str(error))
+    number = int(told[1]) if told else error.errno if isinstance(error, OSError) else None
+    if number in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+        return os.strerror(number)
+    try:
+        weights.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=".room-", dir=weights.parent) as folder:
+            return no_room(Path(folder, "file"))
+    except OSError as closed:
+        return closed.strerror or type(closed).__name__
 
 
 def _many(slug: str | None, variant: str | None, seed: int, steps: int | None, address: str | None) -> None:

@@ -57,7 +57,12 @@ def _canonical_texts(facts: FactFiles) -> Iterator[tuple[Path, str, str | Cannot
     if len(jobs) < 20:
         yield from map(_job, jobs)
         return
-    with ProcessPoolExecutor(max_workers=2) as pool:
+    try:
+        pool = ProcessPoolExecutor(max_workers=2)
+    except (NotImplementedError, OSError):  # a system without semaphores, or that gives none
+        yield from map(_job, jobs)
+        return
+    with pool:
         yield from pool.map(_job, jobs, chunksize=5)
 
 

@@ -99,3 +99,13 @@ def test_a_file_that_would_lose_a_comment_is_left_alone(catalogue_copy, monkeypa
     changed, left = formatting.fix(facts)
     assert changed == [] and "losing a comment" in left[0].message
     assert facts.records[0].file.read_text() == before
+
+
+def test_without_semaphores_one_process_does_it_all(root, monkeypatch):
+    def none_here(max_workers):
+        raise NotImplementedError("no semaphores")
+
+    monkeypatch.setattr(formatting, "ProcessPoolExecutor", none_here)
+    monkeypatch.setattr(formatting, "canonical", lambda text, kind: text)
+    facts = read_facts(root / "catalogue")
+    assert len(facts.records) > 20 and list(formatting.check(facts)) == []

@@ -6,6 +6,7 @@ import threading
 
 import pytest
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file
 
 import reproductions
@@ -159,3 +160,49 @@ def test_kept_toy_weights_are_of_the_toy_preset():
     assert (report["preset"], report["steps"], report["batch"]) == ("toy", config.steps, config.batch)
     assert report["seconds"] <= 20 * 60 and report["loss"][-1][0] == config.steps
     assert report["parameters"] == FDM.count(config)
+
+
+def test_two_trainings_of_the_same_weights_do_not_meet(monkeypatch, tmp_path, capsys):
+    from kiloframe.cli import invoke
+
+    words, asked = ["train", "fdm", "--preset", "smoke", "--out", str(tmp_path / "w.safetensors")], []
+
+    def meanwhile(*_, **__):
+        if not asked:  # the second one does not come as far as this
+            asked.append(invoke(words))
+        raise UserError("the first one ends here")
+
+    monkeypatch.setattr(training, "train", meanwhile)
+    assert invoke(words) == 2 and asked == [2]
+    told = capsys.readouterr().err.splitlines()
+    assert "w.safetensors is in progress (process " in told[0] and told[1].endswith("the first one ends here")
+    assert invoke(words) == 2 and "the first one ends here" in capsys.readouterr().err, "not locked any more"
+
+
+FULL = [
+    OSError(28, "No space left on device"),
+    RuntimeError("PytorchStreamWriter failed"),
+    SafetensorError("Error while serializing: I/O error: No space left on device (os error 28)"),
+]
+
+
+@pytest.mark.parametrize("error", FULL)
+def test_a_training_that_finds_the_disk_full_says_so_and_keeps_what_it_has(monkeypatch, tmp_path, capsys, error):
+    from kiloframe import files
+    from kiloframe.cli import invoke
+
+    def full(*_, **__):
+        raise error
+
+    words = ["train", "fdm", "--preset", "smoke", "--out", str(tmp_path / "kept" / "w.safetensors")]
+    monkeypatch.setattr(training, "train", full)
+    asked = "No space left on device" if isinstance(error, RuntimeError) else None  # the others tell by themselves
+    monkeypatch.setattr(files, "no_room", lambda path: asked)
+    assert invoke(words) == 2
+    told = capsys.readouterr().err
+    assert told.startswith("kiloframe: ") and "kept cannot be written (No space left on device); make room" in told
+    assert not list(tmp_path.glob("kept/*"))
+    monkeypatch.setattr(files, "no_room", lambda path: None)
+    if isinstance(error, RuntimeError):
+        with pytest.raises(RuntimeError):  # another fault than a full disk is told as what it is
+            invoke(words)
