@@ -8,11 +8,11 @@ from attacks.campaign import ATTACKS
 pytestmark = pytest.mark.notebook
 
 ODD = {
-    "command-line": 60, "sql": 300, "facts": 8, "results": 40, "weights": 20, "video": 20, "encoding": 4, "pages": 3,
+    "command-line": 60, "sql": 300, "facts": 4, "results": 40, "weights": 20, "video": 20, "encoding": 3, "pages": 3,
     "database": 3, "spreadsheet": 4, "citations": 20, "shell": 10,
 }  # fmt: skip
-KILLED = {"killed-export": 8, "killed-generate": 2, "killed-world": 2, "killed-train": 1, "killed-run": 2}
-PLACES = {"full-disk": 5, "no-place": 6, "no-home": 4, "twice": 3, "offline": 3}
+KILLED = {"killed-export": 6, "killed-generate": 2, "killed-world": 2, "killed-train": 1, "killed-run": 1}
+PLACES = {"full-disk": 5, "no-place": 5, "no-home": 3, "twice": 2, "offline": 2}
 
 
 @pytest.fixture(scope="module")
