@@ -19,15 +19,14 @@ _STOPPED = (-2, -15, 130)
 
 
 def apart(
-    module: str, arguments: Sequence[str], what: str, *, python: str | Path = sys.executable,
-    environment: Mapping[str, str] | None = None,
-) -> Any:  # fmt: skip
+    module: str, arguments: Sequence[str], what: str, *, environment: Mapping[str, str] | None = None
+) -> Any:
     """What `python -m module arguments` prints as JSON in its last line.
 
     what: what it does, for the error; environment: its whole environment, None for this process's.
     Raises UserError if it fails, and KeyboardInterrupt if it was stopped.
     """
-    command = [str(python), "-m", module, *arguments]
+    command = [sys.executable, "-m", module, *arguments]
     done = subprocess.run(command, capture_output=True, text=True, cwd=checkout(), env=environment)
     if done.returncode in _STOPPED:
         raise KeyboardInterrupt

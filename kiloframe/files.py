@@ -13,7 +13,7 @@ from pathlib import Path
 
 from kiloframe.errors import UserError
 
-__all__ = ["no_room", "replacing", "write_atomically"]
+__all__ = ["no_room", "replacing", "system_error", "write_atomically"]
 
 
 @contextmanager
@@ -47,7 +47,8 @@ def replacing(path: str | Path) -> Iterator[Path]:
     except UserError:
         raise
     except Exception as error:
-        reason = _system_error(error) or no_room(temporary)
+        number = system_error(error)
+        reason = no_room(temporary) if number is None else os.strerror(number)
         if reason is None:
             raise
         raise UserError(f"{path} cannot be written ({reason}); make room or name another place") from error
@@ -72,10 +73,12 @@ def no_room(path: Path) -> str | None:
     return None
 
 
-def _system_error(error: Exception) -> str | None:
-    """What the system said, where a library written in Rust hands its number on; such a one has cleared up already."""
+def system_error(error: Exception) -> int | None:
+    """The system's number for what went wrong, where a library written in Rust hands it on in its words; such a one has
+    cleared up already.
+    """
     number = re.search(r"\(os error (\d+)\)", str(error))
-    return os.strerror(int(number[1])) if number else None
+    return int(number[1]) if number else None
 
 
 _YOUNG = 5.0  # seconds in which a file may have been made and not locked yet

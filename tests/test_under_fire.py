@@ -8,13 +8,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import kiloframe
+from attacks.words import QUESTIONS
+from attacks.words import SQL as SQL_PIECES
 from kiloframe.cli import COMMANDS, invoke
 from kiloframe.errors import UserError
 from kiloframe.factfiles import read_yaml
 from kiloframe.lint import run as lint
 from kiloframe.sources import read_result
 
-QUESTIONS = ("list", "show", "compare", "lengths", "sql", "cite", "completion")  # write nothing, run nothing
 OPTIONS = (
     "--all", "--by", "--code", "--columns", "--control", "--dataset", "--differences", "--explain", "--format",
     "--generator", "--max-frames", "--max-seconds", "--membership", "--metric", "--min-frames", "--min-seconds",
@@ -50,13 +51,7 @@ def test_the_fuzz_knows_every_command_that_only_answers():
     assert {*QUESTIONS, *rest} == set(COMMANDS), "a new command belongs to one or the other"
 
 
-SQL_WORDS = (
-    "select", "from", "where", "group by", "having", "order by", "limit", "with recursive", "union all", "join", "on",
-    "in", "like", "glob", "between", "null", "methods", "claims", "results", "slug", "value", "frames", "count(", ")",
-    "(", ",", "*", "=", "<", "'", '"', "--", ";", "/*", "1", "-1", "1e400", "x'ff'", "randomblob(", "zeroblob(",
-    "pragma", "insert into", "update", "delete", "create table", "vacuum", "explain",
-)  # fmt: skip
-SQL = st.lists(st.sampled_from(SQL_WORDS), max_size=14).map(" ".join)
+SQL = st.lists(st.sampled_from(SQL_PIECES), max_size=14).map(" ".join)
 
 
 @settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
-import re
 import tempfile
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -147,10 +146,9 @@ def _no_room(weights: Path, error: Exception) -> str | None:
     """Why the disk of the weights takes no more, or None. safetensors tells the system's error in its words; for the
     others the disk is asked, which may have room again for little, but not for what was to be written.
     """
-    from kiloframe.files import no_room
+    from kiloframe.files import no_room, system_error
 
-    told = re.search(r"\(os error (\d+)\)", str(error))
-    number = int(told[1]) if told else error.errno if isinstance(error, OSError) else None
+    number = error.errno if isinstance(error, OSError) else system_error(error)
     if number in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
         return os.strerror(number)
     try:
