@@ -18,9 +18,7 @@ _STOPPED = (-2, -15, 130)
 """Exit statuses of a process that Ctrl-C or SIGTERM ended."""
 
 
-def apart(
-    module: str, arguments: Sequence[str], what: str, *, environment: Mapping[str, str] | None = None
-) -> Any:
+def apart(module: str, arguments: Sequence[str], what: str, *, environment: Mapping[str, str] | None = None) -> Any:
     """What `python -m module arguments` prints as JSON in its last line.
 
     what: what it does, for the error; environment: its whole environment, None for this process's.
