@@ -97,14 +97,18 @@ chromium:
 # Tests that need a GPU are deselected where there is none, so that nothing is skipped.
 NO_GPU = $$("$(BIN)/python" -c 'import torch; print("" if torch.cuda.is_available() else "not gpu")')
 
+# Two tests at a time; what shares a built site or a notebook stays together (tests/conftest.py).
+TESTS_AT_ONCE ?= 2
+AT_ONCE = -n $(TESTS_AT_ONCE) --dist loadscope --no-loadscope-reorder
+
 test: $(STAMP) chromium lint  ## lint, types, and all tests but the slow ones
 	@echo "==> Tests (unit, data, contract, notebook at smoke scale, browser; about 6 minutes)"
-	@gpu=$(NO_GPU); "$(BIN)/python" -m pytest -m "not slow$${gpu:+ and $$gpu}" --durations=10
+	@gpu=$(NO_GPU); "$(BIN)/python" -m pytest $(AT_ONCE) -m "not slow$${gpu:+ and $$gpu}" --durations=10
 	@echo "==> All passed, none skipped. The slow tests run with: make test-all"
 
 test-all: $(STAMP) chromium lint  ## everything, the slow tests too
 	@echo "==> All tests, the slow ones too"
-	@"$(BIN)/python" -m pytest -m "$(NO_GPU)" --durations=15
+	@"$(BIN)/python" -m pytest $(AT_ONCE) -m "$(NO_GPU)" --durations=15
 	@echo "==> All passed."
 
 clean:  ## remove what was built or installed (never results/ or weights/)

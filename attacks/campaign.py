@@ -19,6 +19,7 @@ from attacks.tally import Fire, Tally
 from kiloframe.cli import COMMANDS
 from kiloframe.errors import UserError
 from kiloframe.sources import checkout
+from kiloframe.stopping import status_of
 
 __all__ = ["ATTACKS", "Attack", "default_folder", "main", "warm"]
 
@@ -94,7 +95,9 @@ def main(arguments: list[str] | None = None) -> int:
     )  # fmt: skip
     given = parser.parse_args(arguments)
     wrong = 0
-    try:
+
+    def work() -> None:
+        nonlocal wrong
         rounds = dict(_asked(word) for word in given.only or ATTACKS)
         chosen = {kind: ATTACKS[kind] for kind in rounds}
         if not given.minutes > 0 or (given.rounds is not None and given.rounds < 1):
@@ -114,13 +117,8 @@ def main(arguments: list[str] | None = None) -> int:
             )  # fmt: skip
             for example in tally.examples[:3]:
                 print(f"  {example}", file=sys.stderr, flush=True)
-    except UserError as error:
-        print(f"attacks: {error}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print("attacks: stopped; the records of the attacks that were carried out are kept", file=sys.stderr)
-        return 130
-    return 1 if wrong else 0
+
+    return status_of(work, "attacks", "the records of the attacks that were carried out are kept") or int(wrong > 0)
 
 
 def carry_out(kind: str, attack: Attack, seed: int, limit: float, rounds: int | None) -> Tally:

@@ -9,7 +9,6 @@ import re
 import shutil
 import sqlite3
 import subprocess
-import traceback
 from collections.abc import Iterator
 from contextlib import closing, redirect_stderr, redirect_stdout
 from html.parser import HTMLParser
@@ -108,7 +107,7 @@ def pages(fire: Fire) -> Iterator[None]:
                 for name in (kind, f"{kind}/{slug}")
             ]
         except Exception:
-            fire.tally.fault("tracebacks", f"{what}: {traceback.format_exc()[-1500:]}")
+            fire.tally.crashed(what)
             yield
             continue
         became = set()
@@ -146,7 +145,7 @@ def database(fire: Fire) -> Iterator[None]:
                     for name, table in TABLES.items()
                 )
         except Exception:
-            fire.tally.fault("tracebacks", f"{what}: {traceback.format_exc()[-1500:]}")
+            fire.tally.crashed(what)
             yield
             continue
         if whole != "ok" or names != {*TABLES, "columns"} or not same:
@@ -171,7 +170,7 @@ def spreadsheet(fire: Fire) -> Iterator[None]:
             read = list(csv.reader(io.StringIO(exports.to_csv(cat.methods, name), newline="")))[1:]
             rows = TABLES[name].rows(cat)
         except Exception:
-            fire.tally.fault("tracebacks", f"{what}: {traceback.format_exc()[-1500:]}")
+            fire.tally.crashed(what)
             yield
             continue
         pairs = [
@@ -210,7 +209,7 @@ def citations(fire: Fire) -> Iterator[None]:
             written = bibtex_for_all([methods[slugs[0]], bad, methods[slugs[2]]], bare)
             entries = bibtexparser.loads(written).entries
         except Exception:
-            fire.tally.fault("tracebacks", f"{what}: {traceback.format_exc()[-1500:]}")
+            fire.tally.crashed(what)
             yield
             continue
         if len({entry["ID"] for entry in entries}) != 3 or written.count("{") != written.count("}"):
@@ -258,7 +257,7 @@ def shell(fire: Fire) -> Iterator[None]:
             with redirect_stdout(out), redirect_stderr(err):
                 code = invoke([])
         except BaseException:
-            fire.tally.fault("tracebacks", f"completion of {typed!r}: {traceback.format_exc()[-1500:]}")
+            fire.tally.crashed(f"completion of {typed!r}")
         else:
             fire.tally.judge(Outcome(code, "", _text(err), 0.0, 0, False), f"completion of {typed!r}")
         finally:

@@ -6,7 +6,6 @@ import io
 import os
 import random
 import shutil
-import traceback
 from collections.abc import Callable, Iterator
 from contextlib import redirect_stderr, redirect_stdout
 from functools import partial
@@ -33,7 +32,7 @@ def _asked(fire: Fire, what: str, ask: Callable[[], Any], names: str = "") -> An
     except UserError as error:
         fire.tally.refuses(error, what, names)
     except Exception:
-        fire.tally.fault("tracebacks", f"{what}: {traceback.format_exc()[-1500:]}")
+        fire.tally.crashed(what)
     else:
         fire.tally.answered += 1
         return answer
@@ -52,7 +51,7 @@ def command_line(fire: Fire) -> Iterator[None]:
             with redirect_stdout(out), redirect_stderr(err):
                 code = invoke(line)
         except BaseException:
-            fire.tally.fault("tracebacks", f"kiloframe {line}: {traceback.format_exc()[-1500:]}")
+            fire.tally.crashed(f"kiloframe {line}")
         else:
             ended = fire.tally.judge(Outcome(code, out.getvalue(), err.getvalue(), 0.0, 0, False), f"kiloframe {line}")
             if not ended and (out.getvalue() or code != 2):

@@ -6,17 +6,47 @@ import os
 import shutil
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from attacks import rights, works
-from attacks.child import Child, run
+from attacks.child import Child, Outcome, run
 from attacks.kills import any_work, checkpoints_all_the_time
-from attacks.tally import Fire
-from attacks.works import expected, state, strangers
+from attacks.tally import Fire, Tally
+from attacks.works import Work, expected, state, strangers
 from kiloframe.sources import checkout
 
 __all__ = ["no_home", "offline", "twice"]
+
+
+class _Turn(NamedTuple):
+    """A command in a place that was laid out for it; work: None for one that only answers."""
+
+    work: Work | None
+    words: Sequence[str]
+    folder: Path
+
+    def judged(self, tally: Tally, ready: Callable[[], None], told: str, missing: str) -> Outcome:
+        """Run it after `ready`, and count how it ended; where it ended well, it left what it leaves with `missing`."""
+        work, folder = self.work, self.folder
+        outcome = run(self.words, folder, prepare=work.prepare(folder, ready) if work is not None else ready)
+        well = tally.judge(outcome, told, news=work is None)
+        if well and work is not None and state(work, folder) != expected(work).state:
+            tally.fault("broken", f"{told}: not what it leaves with {missing}")
+        return outcome
+
+
+def _turns(fire: Fire, asks: Sequence[tuple[str, ...]]) -> Iterator[_Turn]:
+    """Three works to one question out of `asks`, each in an empty place."""
+    folder, works_ = fire.folder / "place", any_work(fire.rng)
+    while True:
+        work = next(works_) if fire.rng.random() < 0.75 else None
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir()
+        if work is not None:
+            work.lay(folder, former=False)
+        yield _Turn(work, work.words if work is not None else fire.rng.choice(asks), folder)
 
 
 def no_home(fire: Fire) -> Iterator[None]:
@@ -29,16 +59,9 @@ def no_home(fire: Fire) -> Iterator[None]:
     }  # fmt: skip
     ways = [*homes, *(["a user without a name"] if os.getuid() == 0 else [])]
     asks: tuple[tuple[str, ...], ...] = (("list",), ("status",), ("lint",), ("doctor",), ("completion", "bash"))
-    turns = any_work(rng)
-    while True:
+    for turn in _turns(fire, asks):
         way = rng.choice(ways)
-        work = next(turns) if rng.random() < 0.75 else None
-        folder = fire.folder / "place"
-        shutil.rmtree(folder, ignore_errors=True)
-        folder.mkdir()
-        words = work.words if work is not None else rng.choice(asks)
-        if work is not None:
-            work.lay(folder, former=False)
+        words, folder = turn.words, turn.folder
         tally.tried(f"{words[0]}: {way}")
         tally.faults += 1
         if way == "a user without a name":
@@ -57,11 +80,8 @@ def no_home(fire: Fire) -> Iterator[None]:
                 rights.stranger()
 
         told = f"kiloframe {' '.join(words)}, home {way}, seed {tally.seed}, input {tally.inputs}"
-        outcome = run(words, folder, prepare=work.prepare(folder, ready) if work is not None else ready)
-        if tally.judge(outcome, told, news=work is None):
-            if work is not None and state(work, folder) != expected(work).state:
-                tally.fault("broken", f"{told}: not what it leaves with a home")
-        elif work is not None and not outcome.hung:
+        outcome = turn.judged(tally, ready, told, "a home")
+        if turn.work is not None and outcome.code and not outcome.hung:
             tally.note(f"{words[0]} without a home ({way}): {outcome.err.strip()[-200:]}")
         yield
 
@@ -97,7 +117,7 @@ def twice(fire: Fire) -> Iterator[None]:
 
 def offline(fire: Fire) -> Iterator[None]:
     """No way to any other machine: sockets reach this one alone, in the command and in the kernels that it starts."""
-    rng, tally = fire.rng, fire.tally
+    tally = fire.tally
     closed = checkout() / "tests" / "offline"
     asks: tuple[tuple[str, ...], ...] = (
         ("list",),
@@ -107,30 +127,16 @@ def offline(fire: Fire) -> Iterator[None]:
         ("lint",),
         ("sql", "select 1"),
     )
-    turns = any_work(rng)
-    while True:
-        work = next(turns) if rng.random() < 0.75 else None
-        folder = fire.folder / "place"
-        shutil.rmtree(folder, ignore_errors=True)
-        folder.mkdir()
-        words = work.words if work is not None else rng.choice(asks)
-        if work is not None:
-            work.lay(folder, former=False)
-        tally.tried(words[0])
+    for turn in _turns(fire, asks):
+        tally.tried(turn.words[0])
         tally.faults += 1
 
         def ready(asked: Path = fire.folder / "asked") -> None:
             os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(closed), os.environ.get("PYTHONPATH")]))
             sys.addaudithook(_closed(asked))
 
-        told = f"kiloframe {' '.join(words)}, offline, seed {tally.seed}, input {tally.inputs}"
-        outcome = run(words, folder, prepare=work.prepare(folder, ready) if work is not None else ready)
-        if (
-            tally.judge(outcome, told, news=work is None)
-            and work is not None
-            and state(work, folder) != expected(work).state
-        ):
-            tally.fault("broken", f"{told}: not what it leaves with a network")
+        told = f"kiloframe {' '.join(turn.words)}, offline, seed {tally.seed}, input {tally.inputs}"
+        turn.judged(tally, ready, told, "a network")
         if (fire.folder / "asked").exists():
             tally.fault("broken", f"{told}: it asked for {(fire.folder / 'asked').read_text()}")
             (fire.folder / "asked").unlink()

@@ -9,6 +9,7 @@ import platform
 import random
 import re
 import sqlite3
+import traceback
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -64,6 +65,10 @@ class Tally:
         setattr(self, counter, getattr(self, counter) + 1)
         if len(self.examples) < EXAMPLES:
             self.examples.append(f"{counter}: {what}"[:2000])
+
+    def crashed(self, what: str) -> None:
+        """Count the exception that is being handled as a traceback."""
+        self.fault("tracebacks", f"{what}: {traceback.format_exc()[-1500:]}")
 
     def note(self, text: str) -> None:
         """What somebody who reads the record should know; told once."""

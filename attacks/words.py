@@ -7,18 +7,19 @@ import random
 from pathlib import Path
 
 __all__ = [
-    "QUESTIONS", "SQL", "bent", "difference", "flipped", "line", "not_utf8", "pickle_that_touches", "query", "text",
+    "OPTIONS", "QUESTIONS", "SQL", "VALUES", "bent", "difference", "flipped", "line", "not_utf8", "pickle_that_touches",
+    "query", "text",
 ]  # fmt: skip
 
 QUESTIONS = ("list", "show", "compare", "lengths", "sql", "cite", "completion")
 """The commands that only answer: they write nothing and run nothing."""
-_OPTIONS = (
+OPTIONS = (
     "--all", "--by", "--code", "--columns", "--control", "--dataset", "--differences", "--explain", "--format",
     "--generator", "--max-frames", "--max-seconds", "--membership", "--metric", "--min-frames", "--min-seconds",
     "--paradigm", "--reproduction", "--no-reproduction", "--shown", "--sort", "--survey", "--table", "--tables",
     "--text", "--verdict", "--year", "--help", "-h", "-x", "--", "-",
 )  # fmt: skip
-_VALUES = (
+VALUES = (
     "fdm", "nuwa-xl", "no_such_method", "divide-and-conquer", "diffusion", "UCF-101", "ucf_101", "fvd", "FVD", "held",
     "2023", "2021..2023", "100", "0", "-1", "1e309", "nan", "9" * 400, "csv", "json", "md", "bibtex", "slug,year",
     "-year", "longest_shown", "results[0].value", "select 1", "select * from methods", "select count(*) from claims",
@@ -66,11 +67,9 @@ def line(rng: random.Random) -> list[str]:
     """A command that only answers, and up to six words after it."""
     if rng.random() < 0.3:  # near to what people type
         option, value = rng.choice(_PLAUSIBLE)
-        return rng.choice(
-            (["list", option, value], ["list", option, rng.choice(_VALUES)], ["show", rng.choice(_VALUES)])
-        )
+        return rng.choice((["list", option, value], ["list", option, rng.choice(VALUES)], ["show", rng.choice(VALUES)]))
     command = rng.choice((*QUESTIONS, *QUESTIONS, "lst", "", text(rng, 5)))
-    pick = (lambda: rng.choice(_OPTIONS), lambda: rng.choice(_VALUES), lambda: text(rng))
+    pick = (lambda: rng.choice(OPTIONS), lambda: rng.choice(VALUES), lambda: text(rng))
     return [command, *(rng.choice(pick)() for _ in range(rng.randint(0, 6)))]
 
 

@@ -19,6 +19,7 @@ from kiloframe.errors import UserError
 from kiloframe.files import write_atomically
 from kiloframe.progress import Progress
 from kiloframe.sources import checkout
+from kiloframe.stopping import status_of
 
 __all__ = ["default_folder", "main", "read_records"]
 
@@ -56,7 +57,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--row", metavar="ROW", help=argparse.SUPPRESS)
     parser.add_argument("--memory", nargs=2, metavar=("ROW", "CONTENDER"), help=argparse.SUPPRESS)
     given = parser.parse_args(arguments)
-    try:
+
+    def work() -> None:
         if given.row is not None:
             one = benchmarks.rows.row(given.row)
             print(json.dumps(measuring.measure_row(one, smoke=given.smoke, without_peers=given.without_peers)))
@@ -67,13 +69,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 print(f"{one.name:22} {one.title}, {one.unit}: {', '.join(c.name for c in one.contenders)}")
         else:
             _measure(given)
-    except UserError as error:
-        print(f"benchmarks: {error}", file=sys.stderr)
-        return error.exit_code
-    except KeyboardInterrupt:
-        print("benchmarks: stopped; the same command goes on with what is not measured", file=sys.stderr)
-        return 130
-    return 0
+
+    return status_of(work, "benchmarks", "the same command goes on with what is not measured")
 
 
 def _measure(given: Any) -> None:

@@ -60,7 +60,7 @@ from reproductions.report import COLOURS, Report, figure, grid, show
 from reproductions.video import contact_sheet
 from reproductions.worlds.digits import CURTAIN_PERIOD, EVALUATION_SEEDS, HIDDEN_FRAMES, PALETTE, Digits
 
-videos, frames, steps, count = {"smoke": (2, 64, 2, 2), "toy": (3, 128, 4, 5), "gpu": (32, 256, 10, 5)}[scale]
+videos, frames, steps, count = {"smoke": (2, 64, 2, 2), "toy": (3, 128, 4, 4), "gpu": (32, 256, 10, 5)}[scale]
 seeds = [seed + i for i in range(count)]
 report = Report("fdm", scale=scale, seed=seed, seeds=seeds, out=out)
 

@@ -52,7 +52,7 @@ from reproductions.worlds.base import EVALUATION_SEEDS
 from reproductions.worlds.shapes import Shapes
 
 videos, frames, windows, clips, count = {
-    "smoke": (1, 104, 4, 2, 2), "toy": (4, 128, 40, 3, 3), "gpu": (16, 256, 50, 32, 5)
+    "smoke": (1, 104, 4, 2, 2), "toy": (3, 128, 30, 3, 3), "gpu": (16, 256, 50, 32, 5)
 }[scale]  # fmt: skip
 seeds = [seed + i for i in range(count)]
 report = Report("phenaki", scale=scale, seed=seed, seeds=seeds, out=out)

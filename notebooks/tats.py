@@ -49,7 +49,7 @@ from reproductions.worlds.base import EVALUATION_SEEDS
 from reproductions.worlds.shapes import Shapes
 
 videos, frames, many, count, euler = {
-    "smoke": (1, 112, 2, 2, 2), "toy": (3, 112, 12, 5, 5), "gpu": (8, 240, 32, 5, 10)
+    "smoke": (1, 112, 2, 2, 2), "toy": (3, 112, 12, 4, 5), "gpu": (8, 240, 32, 5, 10)
 }[scale]  # fmt: skip
 seeds = [seed + i for i in range(count)]
 report = Report("tats", scale=scale, seed=seed, seeds=seeds, out=out)

@@ -316,7 +316,7 @@ class _Pictures(Source):
         try:
             with Image.open(self.path) as image:
                 yield image
-        except (Image.DecompressionBombError, OSError, EOFError, SyntaxError, ValueError) as error:
+        except (Image.DecompressionBombError, OSError, EOFError, SyntaxError, ValueError, IndexError) as error:
             raise UserError(
                 f"{self.path} cannot be read as a video ({type(error).__name__}); it is damaged or cut short"
             ) from None

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import hypothesis
 import pytest
+from xdist.scheduler import LoadScopeScheduling
 
 import kiloframe
 from kiloframe.cli import invoke
@@ -28,10 +29,33 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 
 ROOT = Path(__file__).resolve().parent.parent
 
+# make test works at two tests at a time (pytest-xdist); then each has one thread, the kernels it starts too.
+if "PYTEST_XDIST_WORKER" in os.environ:
+    os.environ["OMP_NUM_THREADS"] = "1"
+
 # Offline: here, and in every Python that a test starts.
 OFFLINE = ROOT / "tests/offline"
 runpy.run_path(str(OFFLINE / "sitecustomize.py"))
 os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(OFFLINE), os.environ.get("PYTHONPATH")]))
+
+
+class _Together(LoadScopeScheduling):
+    """One process gets what shares a fixture: all that asks the built site, one notebook, else one file."""
+
+    def _split_scope(self, nodeid):
+        file, _, test = nodeid.partition("::")
+        if file.startswith("tests/browser/"):
+            return "tests/browser"
+        return f"{file} {test.partition('[')[2]}" if "test_notebook_" in file else file
+
+
+def pytest_xdist_make_scheduler(config, log):
+    return _Together(config, log)
+
+
+def pytest_collection_modifyitems(items):
+    """Notebooks and the site come first: they take longest, and what is short fills the end."""
+    items.sort(key=lambda item: not (item.path.stem.startswith("test_notebook_") or "browser" in item.path.parts))
 
 
 @pytest.fixture(scope="session")
