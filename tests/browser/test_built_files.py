@@ -107,6 +107,14 @@ def test_pages_are_light_and_media_waits(site):
         assert all('preload="' in video for video in re.findall(r"<video[^>]*>", text)), page
 
 
+def test_the_search_index_holds_what_is_said_and_no_listings(site):
+    page = (site / "reference/parts/index.html").read_text("utf-8")
+    assert page.count('<details class="mkdocstrings-source">') > 50, "every function shows its source"
+    entries = json.loads((site / "search/search_index.json").read_text("utf-8"))["docs"]
+    words = "".join(entry["text"] for entry in entries if entry["location"].startswith("reference/parts"))
+    assert "attention" in words.lower() and "self" not in re.findall(r"[a-z]+", words)
+
+
 def test_building_takes_at_most_a_minute(built):
     assert built[1] <= 60  # processor seconds of one core, whatever else the machine does
 

@@ -153,8 +153,18 @@ class Page(SimpleNamespace):
     ],
 )
 def test_a_page_names_its_card(site_url, src, url, image):
-    page = Page(file=Page(src_uri=src), url=url)
-    assert hooks.on_page_context({}, page, Page(site_url=site_url), None) == {"kf_card": image}
+    page = Page(file=Page(src_uri=src), url=url, content="", listings=[])
+    assert hooks.after_search({}, page, Page(site_url=site_url), None) == {"kf_card": image}
+
+
+def test_the_search_reads_no_listings_and_the_page_keeps_them():
+    listing = '<details class="mkdocstrings-source"><pre>a\nb \\1</pre></details>'
+    whole = f"<h2>f</h2>{listing}<h2>g</h2><details><p>text</p></details>{listing.replace('<pre>a', '<pre>c')}"
+    page = Page(file=Page(src_uri="about.md"), url="about/", content=whole)
+    hooks.before_search({}, page, Page(site_url=None), None)
+    assert "<pre>" not in page.content and "<h2>g</h2>" in page.content and "<p>text</p>" in page.content
+    hooks.after_search({}, page, Page(site_url=None), None)
+    assert page.content == whole
 
 
 def test_the_cards_of_pages_are_written_beside_them(tmp_path):
