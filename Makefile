@@ -73,7 +73,7 @@ $(STAMP_BENCH): pyproject.toml constraints.txt benchmarks/requirements.txt
 	  echo "make: the compared libraries could not be installed ($$(grep -m1 '^ERROR' "$(VENV_BENCH)/pip.log" || echo "see $(VENV_BENCH)/pip.log")); they need a package index: connect to one and type make bench again" >&2; exit 2; }
 	@touch "$(STAMP_BENCH)"
 
-bench: $(STAMP) $(STAMP_BENCH)  ## measure speed and memory beside other libraries (25 minutes; stop and go on as you like; ROW=NAME AGAIN=1)
+bench: $(STAMP) $(STAMP_BENCH)  ## measure speed and memory beside other libraries (40 minutes; stop and go on as you like; ROW=NAME AGAIN=1)
 	@echo "==> Measuring, row by row into build/bench/ (Ctrl-C stops it, make bench goes on); leave the machine alone meanwhile"
 	@"$(VENV_BENCH)/bin/python" -m benchmarks $(if $(ROW),--only "$(ROW)") $(if $(AGAIN),--again)
 	@echo "==> Executing and freezing the study notebooks/speed.py"
@@ -102,7 +102,7 @@ TESTS_AT_ONCE ?= 2
 AT_ONCE = -n $(TESTS_AT_ONCE) --dist loadscope --no-loadscope-reorder
 
 test: $(STAMP) chromium lint  ## lint, types, and all tests but the slow ones
-	@echo "==> Tests (unit, data, contract, notebook at smoke scale, browser; about 6 minutes)"
+	@echo "==> Tests (unit, data, contract, notebook at smoke scale, browser; about 18 minutes)"
 	@gpu=$(NO_GPU); "$(BIN)/python" -m pytest $(AT_ONCE) -m "not slow$${gpu:+ and $$gpu}" --durations=10
 	@echo "==> All passed, none skipped. The slow tests run with: make test-all"
 
