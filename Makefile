@@ -76,9 +76,13 @@ $(STAMP_BENCH): pyproject.toml constraints.txt benchmarks/requirements.txt
 bench: $(STAMP) $(STAMP_BENCH)  ## measure speed and memory beside other libraries (40 minutes; stop and go on as you like; ROW=NAME AGAIN=1)
 	@echo "==> Measuring, row by row into build/bench/ (Ctrl-C stops it, make bench goes on); leave the machine alone meanwhile"
 	@"$(VENV_BENCH)/bin/python" -m benchmarks $(if $(ROW),--only "$(ROW)") $(if $(AGAIN),--again)
+ifdef ROW
+	@echo "==> The record: build/bench/$(ROW).json    All rows, and the page: make bench"
+else
 	@echo "==> Executing and freezing the study notebooks/speed.py"
 	@"$(BIN)/kiloframe" run speed --freeze
 	@echo "==> The numbers: results/speed.json    The page: type make site, then open site/notebooks/speed/index.html"
+endif
 
 lint: $(STAMP)  ## check the facts, the code style and the types
 	@echo "==> Facts (kiloframe lint)"; "$(BIN)/kiloframe" lint

@@ -84,6 +84,8 @@ def _measure(given: Any) -> None:
     left = [one for one in chosen if given.again or not (folder / f"{one.name}.json").is_file()]
     if len(left) < len(chosen):
         print(f"measured already: {len(chosen) - len(left)} of {len(chosen)} rows (--again measures them anew)")
+    if not left:
+        return
     estimate = folder / ".seconds" / f"{'smoke' if given.smoke else 'whole'}.json"
     former = _former(estimate)
     known_times = [former[one.name] for one in left] if all(one.name in former for one in left) else None

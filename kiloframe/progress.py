@@ -47,7 +47,8 @@ class Progress:
     """
 
     def __init__(self, slug: str, cells: int, former: list[float] | None, *, shown: bool, what: str = "cell") -> None:
-        self.slug, self.cells, self.former, self.what = slug, cells, former, what
+        self.slug, self.cells, self.what = slug, cells, what
+        self.former = former if former and sum(former) > 0 else None
         self.current: int | None = None
         self.times = [0.0] * cells
         self._began = self._cell_began = self._last_line = time.monotonic()

@@ -269,6 +269,10 @@ def test_an_interrupted_benchmark_goes_on_where_it_was(two, tmp_path, capsys):
     assert "goes on with what is not measured" in capsys.readouterr().err
     before = (tmp_path / "first.json").read_bytes()
     assert bench.main(command) == 0 and two == ["first", "second", "second"]
+    capsys.readouterr()
+    assert bench.main(command) == 0 and len(two) == 3
+    out, err = capsys.readouterr()
+    assert out.startswith("measured already: 2 of 2 rows") and err == "", "nothing is left, and nothing is begun"
     assert (tmp_path / "first.json").read_bytes() == before
     assert list(bench.read_records(tmp_path)) == ["first", "second"]
     assert bench.main([*command, "--again", "--only", "first"]) == 0 and two[-1] == "first" and len(two) == 4

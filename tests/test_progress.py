@@ -63,3 +63,11 @@ def test_a_log_gets_a_line_now_and_then_and_silence_is_silent(monkeypatch):
     bar.start(1)
     bar.close()
     assert log.getvalue().splitlines() == ["x: executing 2 cells", "x: cell 2 of 2, 0 s"]
+
+
+def test_nothing_to_do_and_former_times_of_nothing_are_no_estimate(monkeypatch):
+    monkeypatch.setattr("sys.stderr", log := io.StringIO())
+    for former in ([], [0.0]):
+        bar = Progress("x", len(former), former, shown=True)
+        bar.close()
+    assert log.getvalue().splitlines() == ["x: executing 0 cells", "x: executing 1 cells"]
