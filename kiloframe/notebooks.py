@@ -13,6 +13,7 @@ import os
 import re
 import socket
 import sys
+import threading
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
@@ -21,8 +22,8 @@ from kiloframe.errors import UserError
 
 __all__ = [
     "MAX_EMBEDDED", "Script", "Value", "clean", "embedded_media", "error_outputs", "media_references",
-    "missing_package", "notebook_slugs", "parse_assignments", "private_names", "read_script", "script_path", "scrub",
-    "with_values",
+    "missing_package", "notebook_slugs", "parse_assignments", "parsed", "private_names", "read_script", "script_path",
+    "scrub", "with_values",
 ]  # fmt: skip
 
 Value = bool | int | float | str | None
@@ -136,6 +137,17 @@ def _cell_lines(text: str, cells: list[Any]) -> list[int]:
     return starts
 
 
+_PARSING = threading.Lock()
+
+
+def parsed(source: str | bytes) -> ast.Module:
+    """ast.parse for several threads: in CPython 3.11 two at once fail now and then (github.com/python/cpython, #106905:
+    they share one counter of the depth, and a garbage collection in the middle lets the other one run).
+    """
+    with _PARSING:
+        return ast.parse(source)
+
+
 def _defaults(shown: str, text: str, cells: list[Any]) -> dict[str, Value]:
     tagged = [cell for cell in cells if "parameters" in cell.metadata.get("tags", [])]
     if len(tagged) != 1:
@@ -145,7 +157,7 @@ def _defaults(shown: str, text: str, cells: list[Any]) -> dict[str, Value]:
             '# %% tags=["parameters"]'
         )
     try:
-        tree = ast.parse(tagged[0].source)
+        tree = parsed(tagged[0].source)
     except SyntaxError as error:
         raise UserError(f"{shown}: the parameters cell is not valid Python ({error.msg})") from None
     defaults: dict[str, Value] = {}

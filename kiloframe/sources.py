@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 from kiloframe.errors import UserError
-from kiloframe.notebooks import Value, notebook_slugs, read_script, script_path
+from kiloframe.notebooks import Value, notebook_slugs, parsed, read_script, script_path
 from kiloframe.results import Result, read_result
 
 __all__ = [
@@ -108,9 +108,9 @@ def imported(files: Iterable[Path], root: Path) -> list[Path]:
 
 def _imported_files(file: Path, root: Path) -> Iterable[Path]:
     try:
-        tree = ast.parse(_text(file))
+        tree = parsed(_text(file))
     except SyntaxError:  # a notebook may hold magics, and a broken file fails when it is run: its own text still counts
-        tree = ast.parse(
+        tree = parsed(
             "\n".join(line for line in _text(file).decode("utf-8", "replace").split("\n") if _is_import(line))
         )
     package = file.parent.relative_to(root).parts
@@ -133,7 +133,7 @@ def _is_import(line: str) -> bool:
     if not line.startswith(("import ", "from ")):
         return False
     try:
-        ast.parse(line)
+        parsed(line)
     except SyntaxError:
         return False
     return True

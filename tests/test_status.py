@@ -1,7 +1,10 @@
 """kiloframe.sources: what a result was made from, whether it is still fresh, and which result is shown."""
 
+import gc
 import hashlib
 import json
+import time
+from concurrent.futures import ThreadPoolExecutor
 
 import msgspec
 import pytest
@@ -226,3 +229,21 @@ def test_weights_that_belong_to_an_imported_file_count(root):
     put(root)
     change(root, "weights/attention.safetensors")
     assert status(root)[0].reason == "weights changed"
+
+
+def test_several_threads_read_code_at_once(root):
+    """A garbage collection in the middle of parsing lets another thread run, here at nearly every step."""
+
+    def let_others_run(*_):
+        time.sleep(0)
+
+    slugs, former = ["fdm", "tats", "pvdm", "worlds"], gc.get_threshold()
+    alone = [code_files(slug, root) for slug in slugs]
+    gc.callbacks.append(let_others_run)
+    gc.set_threshold(20)
+    try:
+        with ThreadPoolExecutor(4) as pool:
+            assert list(pool.map(lambda slug: code_files(slug, root), slugs)) == alone
+    finally:
+        gc.callbacks.remove(let_others_run)
+        gc.set_threshold(*former)
