@@ -231,19 +231,23 @@ def test_weights_that_belong_to_an_imported_file_count(root):
     assert status(root)[0].reason == "weights changed"
 
 
-def test_several_threads_read_code_at_once(root):
-    """A garbage collection in the middle of parsing lets another thread run, here at nearly every step."""
+def test_several_threads_read_code_at_once():
+    """A garbage collection in the middle of parsing lets another thread run, here at nearly every step.
+
+    On the code of this checkout: parsing the files of `root` is over before another thread begins.
+    """
 
     def let_others_run(*_):
         time.sleep(0)
 
-    slugs, former = ["fdm", "tats", "pvdm", "worlds"], gc.get_threshold()
-    alone = [code_files(slug, root) for slug in slugs]
+    here, slugs, former = checkout(), ["fdm", "tats", "pvdm", "worlds"], gc.get_threshold()
+    alone = [code_files(slug, here) for slug in slugs]
+    assert min(map(len, alone)) > 10
     gc.callbacks.append(let_others_run)
     gc.set_threshold(20)
     try:
         with ThreadPoolExecutor(4) as pool:
-            assert list(pool.map(lambda slug: code_files(slug, root), slugs)) == alone
+            assert list(pool.map(lambda slug: code_files(slug, here), slugs)) == alone
     finally:
         gc.callbacks.remove(let_others_run)
         gc.set_threshold(*former)

@@ -112,7 +112,7 @@ def before_search(context: Any, page: Any, config: Any, nav: Any) -> Any:
     """Take the listings of source code out of a page while the search plugin reads it.
 
     A name is looked for in headings, signatures and docstrings. The listings would be half of all that the plugin reads
-    and a third of the index that every reader loads.
+    and a fifth of the index that every reader loads.
     """
     page.listings = _SOURCE.findall(page.content)
     page.content = _SOURCE.sub(_LISTING, page.content)
